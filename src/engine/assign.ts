@@ -1,0 +1,84 @@
+/**
+ * State: a handle that moves to a new value. Values themselves never change, so whatever was recorded from the old
+ * value still means the old value, and what is recorded afterwards sees the new one.
+ */
+import { formatShape, sameShape, ShapeError } from './shape.ts';
+import { isLeaf, leafNode, type Node } from './tape.ts';
+import type { Tensor } from './tensor.ts';
+
+/** The node that each assigned handle waits to have computed. */
+const waiting = new Map<Tensor, Node>();
+
+/** Nodes that held the handle's last two values: the older one's memory takes the next value. */
+const history = new WeakMap<Tensor, { current: Node; previous?: Node }>();
+
+/**
+ * Makes `target`, a leaf (a parameter, a buffer, a state), stand for `value` from here on. No gradient flows through:
+ * the target stays a leaf. Computed together with the next value that is read, or by `run()`.
+ *
+ * A graph recorded earlier still reads the earlier value, until the target has been assigned and run twice more: the
+ * memory is then taken by a newer value, and reading that graph is an error.
+ */
+export function assign(target: Tensor, value: Tensor): void {
+  const old = target.node;
+  if (!isLeaf(old)) {
+    throw new Error(`assign: the target was computed by ${old.operation.name}; only leaves (tensor, parameter) hold state.`);
+  }
+  if (!sameShape(target.shape, value.shape) || target.dtype !== value.dtype) {
+    throw new ShapeError(
+      `assign: ${value.dtype}${formatShape(value.shape)} cannot replace ${target.dtype}${formatShape(target.shape)}.`,
+    );
+  }
+  if (old.value?.kind === 'gone') throw new Error(`assign: ${old.value.reason}`);
+  const node = leafNode(target.shape, target.dtype);
+  node.source = value.node;
+  const owner = old.owner ?? new WeakRef(target);
+  old.owner = owner;
+  node.owner = owner;
+  if (!history.has(target)) history.set(target, { current: old });
+  target.node = node;
+  waiting.set(target, node);
+}
+
+/** An assignment to be run: where its value goes, and whose memory it may take. */
+export interface Update {
+  readonly target: Tensor;
+  readonly node: Node;
+  readonly spare?: Node;
+}
+
+export function waitingUpdates(): Update[] {
+  return [...waiting].map(([target, node]) => ({ target, node, spare: history.get(target)?.previous }));
+}
+
+/** The values have been computed: the old current value becomes the spare. */
+export function updatesDone(updates: readonly Update[]): void {
+  for (const { target, node } of updates) {
+    node.source = undefined;
+    if (waiting.get(target) === node) waiting.delete(target);
+    history.set(target, { current: node, previous: history.get(target)?.current });
+  }
+}
+
+/** The update of a state at a replay: a new node, whose value the run provides. */
+export function nextUpdate(target: Tensor): Update {
+  const node = leafNode(target.shape, target.dtype);
+  node.owner = target.node.owner;
+  const spare = history.get(target)?.previous;
+  target.node = node;
+  return { target, node, spare };
+}
+
+/**
+ * Runs `body`, which records a function, and returns the updates that it asked for. They are not left waiting: every
+ * state stands for its value from before. Nothing may be waiting when this is called.
+ */
+export function collectUpdates<T>(body: () => T): { result: T; updates: Update[] } {
+  try {
+    const result = body();
+    return { result, updates: waitingUpdates() };
+  } finally {
+    for (const target of waiting.keys()) target.node = history.get(target)?.current ?? target.node;
+    waiting.clear();
+  }
+}

@@ -1,0 +1,80 @@
+/** What can run a graph, and which of them is in use. */
+import type { NumberArray } from './dtype.ts';
+import type { Graph } from './plan/graph.ts';
+import { ReferenceDevice } from './run/reference.ts';
+import type { DeviceStorage, Value } from './tape.ts';
+
+/** What is wanted of one target of a graph. */
+export interface Target {
+  /** 'read': its elements on the host; 'keep': a value that stays where the device keeps values; 'none': it is there. */
+  readonly purpose: 'read' | 'keep' | 'none';
+  /** Storage of a value no longer needed, which the result may take. */
+  readonly recycle?: DeviceStorage;
+}
+
+export interface RunResult {
+  /** For every 'keep' target its value, known at once: later work on the device comes after. */
+  readonly kept: readonly (Value | undefined)[];
+  /** For every 'read' target its elements. Rejects if the device reports an error. */
+  readonly reads: Promise<NumberArray[]>;
+}
+
+/** Memory of a device, in bytes. */
+export interface MemoryUse {
+  readonly bytesInUse: number;
+  /** The most that bytesInUse has been. */
+  readonly peakBytes: number;
+  /** Allocated in all, with what waits for reuse. */
+  readonly bytesReserved: number;
+  /** Buffers that exist. */
+  readonly buffers: number;
+}
+
+/** How often something had to be made anew: flat once a training step has settled. */
+export interface Counters {
+  readonly plans: number;
+  readonly pipelines: number;
+  readonly buffers: number;
+  readonly bindGroups: number;
+  readonly dispatches: number;
+}
+
+export interface Device {
+  readonly kind: 'gpu' | 'reference';
+  /** For people: the adapter's name. */
+  readonly name: string;
+  run(graph: Graph, targets: readonly Target[]): RunResult;
+  releaseWhenCollected(owner: object, storage: DeviceStorage): void;
+  memory(): MemoryUse;
+  counters(): Counters;
+  /** The plan for a graph as text, with the kernels' WGSL if asked for. */
+  explain(graph: Graph, options: { readonly wgsl?: boolean }): string;
+  /** Resolves when all work handed over so far is done; rejects with what went wrong. */
+  synchronize(): Promise<void>;
+  destroy(): void;
+}
+
+/** Finds the device that is used when none was set. The Node entry replaces this. */
+let findDevice: () => Promise<Device> = async () => new ReferenceDevice();
+let current: Promise<Device> | undefined;
+
+/** Sets how the default device is found, for an entry that knows where GPUs come from. */
+export function setDeviceProvider(provider: () => Promise<Device>): void {
+  findDevice = provider;
+}
+
+/** The device in use: the one set, else the best that is found, once. */
+export function currentDevice(): Promise<Device> {
+  current ??= findDevice();
+  return current;
+}
+
+/** Makes all later evaluations run on `device`. Values that lie on another device must be read first. */
+export function setDevice(device: Device): void {
+  current = Promise.resolve(device);
+}
+
+/** Memory of the device in use. */
+export async function memory(): Promise<MemoryUse> {
+  return (await currentDevice()).memory();
+}

@@ -1,0 +1,67 @@
+/** From "a value is asked for" to the device: gathers what is needed, with the waiting assignments, and runs it. */
+import { type Update, updatesDone, waitingUpdates } from './assign.ts';
+import { currentDevice, type Device, type Target } from './device.ts';
+import type { NumberArray } from './dtype.ts';
+import { buildGraph, type Graph, resolve } from './plan/graph.ts';
+import type { Node } from './tape.ts';
+
+/**
+ * Computes nodes. 'read' brings their elements to the host and remembers them there; 'keep' leaves them on the device.
+ */
+export async function evaluate(nodes: readonly Node[], purpose: 'read' | 'keep'): Promise<NumberArray[]> {
+  const device = await currentDevice();
+  const updates = waitingUpdates();
+  const graph = buildGraph([...nodes, ...updates.map(({ node }) => node)]);
+  return runGraph(device, graph, nodes.map(resolve), purpose, updates).results;
+}
+
+/** Computes what `assign` left waiting. */
+export async function runWaitingUpdates(): Promise<void> {
+  if (waitingUpdates().length > 0) await evaluate([], 'keep');
+}
+
+/** Runs a graph whose targets are `nodes`, then `updates`, and stores the values that stay in their nodes. */
+export function runGraph(
+  device: Device,
+  graph: Graph,
+  nodes: readonly Node[],
+  purpose: 'read' | 'keep',
+  updates: readonly Update[],
+): { readonly results: Promise<NumberArray[]> } {
+  const targets: Target[] = [
+    ...nodes.map((node): Target => ({ purpose: node.value?.kind === 'device' && purpose === 'keep' ? 'none' : purpose })),
+    ...updates.map(({ spare }): Target => {
+      const storage = spare?.value?.kind === 'device' ? spare.value.storage : undefined;
+      return { purpose: 'keep', recycle: storage };
+    }),
+  ];
+  const { kept, reads } = device.run(graph, targets);
+  nodes.forEach((node, i) => {
+    const value = kept[i];
+    if (value) own(device, node, value);
+  });
+  updates.forEach(({ node, spare }, i) => {
+    const value = kept[nodes.length + i];
+    if (!value) return;
+    const recycled = spare?.value?.kind === 'device' && value.kind === 'device' && spare.value.storage === value.storage;
+    if (spare && recycled) spare.value = { kind: 'gone', reason: replaced };
+    own(device, node, value);
+  });
+  updatesDone(updates);
+  return {
+    results: reads.then((arrays) => {
+      nodes.forEach((node, i) => {
+        if (purpose === 'read' && node.value === undefined) node.value = { kind: 'host', data: arrays[i] };
+      });
+      return arrays.slice(0, nodes.length);
+    }),
+  };
+}
+
+const replaced =
+  'This value of a parameter was assigned over more than once since; read what depends on it before the second update.';
+
+function own(device: Device, node: Node, value: NonNullable<Node['value']>): void {
+  node.value = value;
+  if (value.kind === 'device') device.releaseWhenCollected(node, value.storage);
+}

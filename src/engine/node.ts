@@ -1,0 +1,186 @@
+/**
+ * The Node entry: supplies a WebGPU adapter where there is no `navigator.gpu`.
+ *
+ * WebGPU comes from the optional package `webgpu` (Dawn), loaded when first needed. On Linux, Dawn needs a Vulkan
+ * loader and a driver; what the system lacks of them, the packaged SwiftShader supplies (see swiftshader.ts).
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { create as createGpu } from 'webgpu';
+import { openSwiftShader, openVulkanLoader } from './swiftshader.ts';
+
+export const adapterChoices = ['auto', 'hardware', 'software', 'reference'] as const;
+
+/** `auto`: the best there is. The others are taken at their word: what was asked for, or an error. */
+export type AdapterChoice = (typeof adapterChoices)[number];
+
+export interface AdapterResult {
+  /** `reference`: no WebGPU; the plain float64 executor does the work. */
+  kind: 'hardware' | 'software' | 'reference';
+  /** Absent for `reference`. Good for one `requestDevice`. */
+  adapter?: GPUAdapter;
+  /** The device, as its driver calls it. */
+  name: string;
+  /** The driver and its version. */
+  driver: string;
+  /** Where the driver comes from: the system, or a package installed with regrad. */
+  source: 'system' | 'packaged' | 'none';
+  /** One sentence: why nothing better was taken. */
+  reason?: string;
+}
+
+/** Nanoseconds instead of steps of 65 µs; what is timed here is one's own work, so nothing leaks. */
+const dawnOptions = ['disable-dawn-features=timestamp_quantization'];
+
+/** Parts of the names of CPU drivers: Mesa's, Google's, Microsoft's. */
+const softwareNames = ['llvmpipe', 'SwiftShader', 'Microsoft Basic Render'];
+
+/** Dawn crashes when a GPU object is collected while a device made from it lives on. */
+const livingGpus: GPU[] = [];
+
+/**
+ * Finds an adapter. `auto` takes the system's GPU, else the system's software driver, else the packaged SwiftShader,
+ * else none (kind `reference`, with the reason); `software` takes the second or third, `hardware` the first only.
+ * Also makes the classes and constants of WebGPU global, as a browser does. To be called in the main thread.
+ *
+ * @param choice by default the environment variable REGRAD_ADAPTER, else `auto`.
+ * @throws Error, with what to do, if `hardware` or `software` is asked for and there is none; if REGRAD_ADAPTER is
+ *   not one of `adapterChoices`.
+ */
+export async function requestNodeAdapter(
+  choice: AdapterChoice = parseAdapterChoice(process.env.REGRAD_ADAPTER || 'auto', 'REGRAD_ADAPTER'),
+): Promise<AdapterResult> {
+  if (choice === 'reference') return reference('The reference executor was asked for.');
+  try {
+    return await findAdapter(choice);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (choice === 'auto') return reference(reason);
+    throw new Error(`The adapter '${choice}' was asked for, but: ${reason} Or ask for 'auto'.`);
+  }
+}
+
+/**
+ * Reads an adapter choice that a person typed.
+ * @param where what they typed it into, for the error: `--adapter`.
+ * @throws Error that lists the choices.
+ */
+export function parseAdapterChoice(text: string, where: string): AdapterChoice {
+  const choice = adapterChoices.find((name) => name === text);
+  if (choice) return choice;
+  throw new Error(`${where} is '${text}', but it must be one of ${adapterChoices.join(', ')}.`);
+}
+
+/** Whether an adapter computes on the CPU. WebGPU hides the kind of device, so its names must tell. */
+export function isSoftwareAdapter(
+  info: Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'device' | 'description' | 'isFallbackAdapter'>,
+): boolean {
+  const names = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return (
+    info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic.render|\bsoftware\b|\bcpu\b/i.test(names)
+  );
+}
+
+function reference(reason: string): AdapterResult {
+  return { kind: 'reference', name: 'reference', driver: 'none', source: 'none', reason };
+}
+
+async function findAdapter(choice: 'auto' | 'hardware' | 'software'): Promise<AdapterResult> {
+  const dawn = await importDawn();
+  Object.assign(globalThis, dawn.globals);
+  const system = systemMayAnswer() ? await requestSystem(dawn.create, choice) : undefined;
+  if (system) return system;
+  if (choice === 'hardware') {
+    throw new Error(
+      'No GPU was found. Install the Vulkan driver of its maker (`vulkaninfo --summary` must list the GPU).',
+    );
+  }
+  const adapter = await request(dawn.create, dawnOptions, openSwiftShader());
+  if (!adapter) throw new Error('The packaged SwiftShader gave no adapter: call from the main thread.');
+  const lacking = choice === 'software' ? 'no software driver' : 'neither a GPU nor a software driver';
+  return describe(adapter, 'packaged', `The system offers ${lacking} to Vulkan.`);
+}
+
+async function importDawn(): Promise<typeof import('webgpu')> {
+  try {
+    return await import('webgpu');
+  } catch (error) {
+    const detail = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
+    throw new Error(`The optional package webgpu cannot be loaded (${detail}): run \`npm install webgpu\`.`);
+  }
+}
+
+async function requestSystem(
+  create: typeof createGpu,
+  choice: 'auto' | 'hardware' | 'software',
+): Promise<AdapterResult | undefined> {
+  const best = await request(create, dawnOptions);
+  if (!best) return undefined;
+  const software = isSoftwareAdapter(best.info);
+  if (!software && choice !== 'software') return describe(best, 'system');
+  if (software && choice === 'hardware') return undefined;
+  if (software) return describe(best, 'system', 'The system offers no GPU to Vulkan.');
+  for (const name of softwareNames) {
+    // Dawn throws where no adapter has the name.
+    const named = await request(create, [...dawnOptions, `adapter=${name}`]).catch(() => null);
+    if (named) return describe(named, 'system');
+  }
+  return undefined;
+}
+
+/** Requests the fastest adapter of one new Dawn instance, its Vulkan drivers limited to `driverFile` if given. */
+async function request(
+  create: typeof createGpu,
+  options: string[],
+  driverFile?: string,
+): Promise<GPUAdapter | null> {
+  // The loader reads the variable while the request is made, not while its promise is awaited. It is put back at
+  // once, so that later requests and child processes see the system's drivers.
+  const before = process.env.VK_DRIVER_FILES;
+  if (driverFile) process.env.VK_DRIVER_FILES = driverFile;
+  try {
+    const gpu = create(options);
+    livingGpus.push(gpu);
+    return gpu.requestAdapter({ powerPreference: 'high-performance' });
+  } finally {
+    if (before === undefined) delete process.env.VK_DRIVER_FILES;
+    else process.env.VK_DRIVER_FILES = before;
+  }
+}
+
+function describe(adapter: GPUAdapter, source: 'system' | 'packaged', reason?: string): AdapterResult {
+  const { info } = adapter;
+  const kind = isSoftwareAdapter(info) ? 'software' : 'hardware';
+  const name = info.device.replace(/-+$/, '') || `${info.vendor} ${info.architecture}`;
+  return { kind, adapter, name, driver: info.description, source, reason };
+}
+
+let systemLoader: boolean | undefined;
+
+/**
+ * Whether the system may have a driver. On Linux that takes a Vulkan loader; a driver without one, as containers with
+ * a GPU often are, is reached through the packaged loader. Dawn, asked in vain, would complain on stderr.
+ */
+function systemMayAnswer(): boolean {
+  if (process.platform !== 'linux') return true;
+  // Asked once: the packaged loader, when open, answers to the same name.
+  systemLoader ??= openVulkanLoader();
+  if (systemLoader) return true;
+  const listed = driversAreListed();
+  if (listed) openSwiftShader();
+  return listed;
+}
+
+/** Whether a Vulkan loader would find the manifest of any driver. */
+function driversAreListed(): boolean {
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, VK_ADD_DRIVER_FILES, XDG_DATA_DIRS } = process.env;
+  if (VK_DRIVER_FILES || VK_ICD_FILENAMES || VK_ADD_DRIVER_FILES) return true;
+  const folders = [
+    '/etc',
+    '/usr/local/etc',
+    '/usr/local/share',
+    '/usr/share',
+    ...(XDG_DATA_DIRS?.split(':') ?? []),
+  ];
+  return folders.some((folder) => existsSync(join(folder, 'vulkan', 'icd.d')));
+}

@@ -1,0 +1,110 @@
+/** Functions composed of other operations, and so differentiable to any order without a rule of their own. */
+import { formatShape, normalizeDim, ShapeError, type Shape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { add, div, erf, exp, mul, notEqual, pow, rsqrt, sigmoid, square, sub, tanh, where } from './elementwise.ts';
+import { oneHot } from './indexing.ts';
+import { reshape } from './movement.ts';
+import { logSumExp, max, mean, sum } from './reduction.ts';
+
+/** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
+export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
+  if (approximate === 'none') return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
+  const inner = mul(add(x, mul(pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI));
+  return mul(mul(x, 0.5), add(tanh(inner), 1));
+}
+
+/** x sigmoid(x). */
+export function silu(x: Tensor): Tensor {
+  return mul(x, sigmoid(x));
+}
+
+/** exp(x) / sum(exp(x)) along one dim. */
+export function softmax(x: Tensor, dim = -1): Tensor {
+  const at = normalizeDim('softmax', dim, x.shape);
+  const exponentials = exp(sub(x, max(x, at, true).detach()));
+  return div(exponentials, sum(exponentials, at, true));
+}
+
+/** log softmax(x) along one dim, without overflow. */
+export function logSoftmax(x: Tensor, dim = -1): Tensor {
+  return sub(x, logSumExp(x, normalizeDim('logSoftmax', dim, x.shape), true));
+}
+
+/** How a loss per example becomes the result. */
+export type LossReduction = 'mean' | 'sum' | 'none';
+
+function reduced(losses: Tensor, reduction: LossReduction): Tensor {
+  if (reduction === 'none') return losses;
+  return reduction === 'sum' ? sum(losses) : mean(losses);
+}
+
+/**
+ * Cross entropy of logits [N, classes] and integer labels [N]: -log softmax(z)[label], reduced (PyTorch's
+ * `cross_entropy`). labelSmoothing e mixes the one-hot target with e / classes everywhere.
+ */
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  options: { readonly reduction?: LossReduction; readonly labelSmoothing?: number } = {},
+): Tensor {
+  const { reduction = 'mean', labelSmoothing = 0 } = options;
+  const [count, classes] = logits.shape;
+  if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== count) {
+    throw new ShapeError(
+      `crossEntropy: expected logits [N,classes] and labels [N], got ${formatShape(logits.shape)} and ` +
+        `${formatShape(labels.shape)}.`,
+    );
+  }
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw new RangeError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 to 1.`);
+  }
+  const hit = oneHot(labels, classes);
+  const target =
+    labelSmoothing === 0 ? hit : add(mul(hit, 1 - labelSmoothing), labelSmoothing / classes);
+  // A log probability of -infinity under a target of 0 must not become NaN.
+  const weighted = where(notEqual(target, 0), mul(target, logSoftmax(logits, 1)), 0);
+  return reduced(mul(sum(weighted, 1), -1), reduction);
+}
+
+/** Mean (or sum, or none) of squared differences. */
+export function mseLoss(prediction: Tensor, target: Tensor, reduction: LossReduction = 'mean'): Tensor {
+  return reduced(square(sub(prediction, target)), reduction);
+}
+
+/**
+ * (x - mean) / sqrt(variance + epsilon) * weight + bias per channel (dim 1) of [N,C,...]. `mean` and `variance`
+ * are [C]; derivatives pass through them if they depend on x.
+ */
+export function normalizeChannels(
+  x: Tensor,
+  statistics: { readonly mean: Tensor; readonly variance: Tensor },
+  affine: { readonly weight?: Tensor; readonly bias?: Tensor },
+  epsilon: number,
+): Tensor {
+  const along: Shape = x.shape.map((size, dim) => (dim === 1 ? size : 1));
+  const perChannel = (v: Tensor) => reshape(v, along);
+  const normalized = mul(sub(x, perChannel(statistics.mean)), perChannel(rsqrt(add(statistics.variance, epsilon))));
+  const scaled = affine.weight ? mul(normalized, perChannel(affine.weight)) : normalized;
+  return affine.bias ? add(scaled, perChannel(affine.bias)) : scaled;
+}
+
+/** Mean and biased variance of each channel (dim 1) of [N,C,...], each [C]. */
+export function channelStatistics(x: Tensor): { mean: Tensor; variance: Tensor } {
+  const others = x.shape.flatMap((_, dim) => (dim === 1 ? [] : [dim]));
+  const center = mean(x, others, true);
+  return { mean: reshape(center, [x.shape[1]]), variance: mean(square(sub(x, center)), others) };
+}
+
+/**
+ * Batch normalisation with the batch's own statistics (PyTorch's `batch_norm` in training): x [N,C,...], weight and
+ * bias [C]. Composed, so that derivatives of any order pass through mean and variance.
+ */
+export function batchNorm(
+  x: Tensor,
+  { weight, bias, epsilon = 1e-5 }: { readonly weight?: Tensor; readonly bias?: Tensor; readonly epsilon?: number } = {},
+): Tensor {
+  if (x.shape.length < 2) {
+    throw new ShapeError(`batchNorm: expected [N,C,...], got shape ${formatShape(x.shape)}.`);
+  }
+  return normalizeChannels(x, channelStatistics(x), { weight, bias }, epsilon);
+}

@@ -1,0 +1,130 @@
+/**
+ * Matrix products. Closed: the gradients of A B are products of g with a transpose of the other argument, and
+ * transposes are flags of the kernel, never copies.
+ */
+import { matmul as matmulKernel } from '../../kernels/matmul.ts';
+import { type NumberArray, referenceArray } from '../dtype.ts';
+import type { AdapterClass } from '../plan/lowering.ts';
+import { broadcastShapes, formatShape, ShapeError, sizeOf } from '../shape.ts';
+import type { Entry, Operation } from '../tape.ts';
+import { record, type Tensor } from '../tensor.ts';
+import { expand, reshape } from './movement.ts';
+import { sum } from './reduction.ts';
+
+interface Sizes {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** Elements between matrices of a batch; 0 where one matrix serves all. */
+  readonly strideA: number;
+  readonly strideB: number;
+}
+
+/**
+ * a b over the last two dims: [.., m, k] x [.., k, n] -> [.., m, n]; leading dims broadcast (PyTorch's `matmul` for
+ * two dims or more). f32 only.
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  for (const x of [a, b]) {
+    if (x.dtype !== 'f32' || x.shape.length < 2) {
+      throw new ShapeError(
+        `matmul: expected f32 tensors of two dims or more, got ${a.dtype}${formatShape(a.shape)} and ` +
+          `${b.dtype}${formatShape(b.shape)}.`,
+      );
+    }
+  }
+  const [m, k] = a.shape.slice(-2);
+  const [k2, n] = b.shape.slice(-2);
+  if (k !== k2) {
+    throw new ShapeError(
+      `matmul: ${formatShape(a.shape)} x ${formatShape(b.shape)}: the last size of the first, ${k}, ` +
+        `must equal the second-to-last of the second, ${k2}.`,
+    );
+  }
+  const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const product = product3d(asBatch(a, batch), asBatch(b, batch), false, false);
+  return reshape(product, [...batch, m, n]);
+}
+
+/** [batch, rows, columns], or [1, rows, columns] where every batch uses the same matrix. */
+function asBatch(x: Tensor, batch: readonly number[]): Tensor {
+  const matrix = x.shape.slice(-2);
+  if (sizeOf(x.shape.slice(0, -2)) === 1) return reshape(x, [1, ...matrix]);
+  return reshape(expand(x, [...batch, ...matrix]), [sizeOf(batch), ...matrix]);
+}
+
+/** [A, m, k] x [B, k, n] with either stored transposed; A and B are the batch or 1. */
+function product3d(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
+  const batch = a.shape[0] === 1 ? b.shape[0] : a.shape[0];
+  const [m, k] = transposeA ? [a.shape[2], a.shape[1]] : [a.shape[1], a.shape[2]];
+  const n = transposeB ? b.shape[1] : b.shape[2];
+  return record(operationFor(transposeA, transposeB, k), [a, b], [batch, m, n], 'f32');
+}
+
+function operationFor(transposeA: boolean, transposeB: boolean, k: number): Operation {
+  return {
+    name: 'matmul',
+    key: `matmul(${Number(transposeA)},${Number(transposeB)},${k})`,
+    gradients: [
+      (g, [a, b]) =>
+        summedToBatch(
+          transposeA ? product3d(b, g, transposeB, true) : product3d(g, b, false, !transposeB),
+          a.shape[0],
+        ),
+      (g, [a, b]) =>
+        summedToBatch(
+          transposeB ? product3d(g, a, true, transposeA) : product3d(a, g, !transposeA, false),
+          b.shape[0],
+        ),
+    ],
+    reference: ([a, b], entry) => multiply(a, b, sizesOf(entry, transposeA, transposeB, k), entry),
+    lowering: {
+      kind: 'kernel',
+      kernel: (entry: Entry, adapter: AdapterClass) =>
+        matmulKernel(adapter === 'software' ? 'direct' : 'tiled', sizesOf(entry, transposeA, transposeB, k)),
+    },
+  };
+}
+
+/** The gradient of a matrix that served a whole batch: the sum over it. */
+function summedToBatch(x: Tensor, batch: number): Tensor {
+  if (x.shape[0] === batch) return x;
+  return reshape(sum(x, 0), [1, x.shape[1], x.shape[2]]);
+}
+
+function sizesOf(entry: Entry, transposeA: boolean, transposeB: boolean, k: number): Sizes {
+  const [batch, m, n] = entry.shape;
+  const [a, b] = entry.inputShapes;
+  return {
+    batch,
+    m,
+    n,
+    k,
+    transposeA,
+    transposeB,
+    strideA: a[0] === 1 ? 0 : m * k,
+    strideB: b[0] === 1 ? 0 : k * n,
+  };
+}
+
+function multiply(a: NumberArray, b: NumberArray, sizes: Sizes, entry: Entry): NumberArray {
+  const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = sizes;
+  const out = referenceArray('f32', sizeOf(entry.shape));
+  for (let z = 0; z < batch; z++) {
+    for (let row = 0; row < m; row++) {
+      for (let column = 0; column < n; column++) {
+        let total = 0;
+        for (let i = 0; i < k; i++) {
+          const left = a[z * strideA + (transposeA ? i * m + row : row * k + i)];
+          const right = b[z * strideB + (transposeB ? column * k + i : i * n + column)];
+          total += left * right;
+        }
+        out[(z * m + row) * n + column] = total;
+      }
+    }
+  }
+  return out;
+}

@@ -1,0 +1,143 @@
+/**
+ * Random numbers by Philox: a pure function of (seed, stream, draw, position), the same on every executor. A generator
+ * keeps its draw count in a tensor that every draw advances, so compiled functions draw anew at each replay.
+ */
+import { assign } from '../assign.ts';
+import { referenceArray } from '../dtype.ts';
+import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts';
+import type { Operation } from '../tape.ts';
+import { arange, record, type Tensor, tensor } from '../tensor.ts';
+import { add, cast, cos, eq, greater, less, log, logicalAnd, logicalOr, mul, neg, sqrt, sub } from './elementwise.ts';
+import { reshape, slice } from './movement.ts';
+import { argMax, sum } from './reduction.ts';
+
+export interface Generator {
+  /** u32 [4]: seed (low, high word), stream, draws so far. Save it to continue; assign it to go back. */
+  readonly state: Tensor;
+}
+
+/** A generator of its own sequence for every (seed, stream). The seed is a whole number from 0 to 2^53 - 1. */
+export function createGenerator(seed: number, stream = 0): Generator {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new RangeError(`createGenerator: the seed is ${seed}; expected a whole number from 0 to 2^53 - 1.`);
+  }
+  return { state: tensor(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), stream, 0)) };
+}
+
+/** One draw: u32 words, uniform over all 2^32, and the generator advanced by one. */
+export function randomBits(generator: Generator, shape: Shape): Tensor {
+  checkShape('random', shape);
+  const { state } = generator;
+  const bits = record(philoxOperation, [state], [...shape], 'u32');
+  assign(state, add(state, tensor(Uint32Array.of(0, 0, 0, 1))));
+  return bits;
+}
+
+const philoxOperation: Operation = {
+  name: 'randomBits',
+  key: 'randomBits',
+  gradients: ['zero'],
+  reference: ([state], entry) => {
+    const out = referenceArray('u32', sizeOf(entry.shape));
+    for (let block = 0; block * 4 < out.length; block++) {
+      const words = philox([block, 0, state[3], state[2]], [state[0], state[1]]);
+      for (let lane = 0; lane < 4 && block * 4 + lane < out.length; lane++) out[block * 4 + lane] = words[lane];
+    }
+    return out;
+  },
+  lowering: {
+    kind: 'inline',
+    cost: 60,
+    emit: (emitter, index) => {
+      const [low, high, stream, draw] = [0, 1, 2, 3].map((i) => emitter.input(0, emitter.linear([4], `${i}u`)));
+      const words = emitter.define(
+        `philox(vec4u(${index.position} >> 2u, 0u, ${draw}, ${stream}), vec2u(${low}, ${high}))`,
+      );
+      return `${words}[${index.position} & 3u]`;
+    },
+  },
+};
+
+/** Philox 4x32-10 (Salmon et al. 2011): ten rounds of two 32x32 -> 64 bit products. Four words in, four words out. */
+export function philox(counter: readonly number[], key: readonly number[]): number[] {
+  let [a, b, c, d] = counter;
+  let [k0, k1] = key;
+  for (let round = 0; round < 10; round++) {
+    const first = BigInt(a >>> 0) * 0xd2511f53n;
+    const second = BigInt(c >>> 0) * 0xcd9e8d57n;
+    [a, b, c, d] = [
+      Number(second >> 32n) ^ b ^ k0,
+      Number(second & 0xffffffffn),
+      Number(first >> 32n) ^ d ^ k1,
+      Number(first & 0xffffffffn),
+    ].map((word) => word >>> 0);
+    k0 = (k0 + 0x9e3779b9) >>> 0;
+    k1 = (k1 + 0xbb67ae85) >>> 0;
+  }
+  return [a, b, c, d];
+}
+
+/** f32 uniform over [low, high): 24 random bits each. */
+export function uniform(generator: Generator, shape: Shape, low = 0, high = 1): Tensor {
+  const bits = randomBits(generator, shape);
+  const unit = mul(cast(shiftRight8(bits), 'f32'), 2 ** -24);
+  return low === 0 && high === 1 ? unit : add(mul(unit, high - low), low);
+}
+
+const shiftOperation: Operation = {
+  name: 'shiftRight8',
+  key: 'shiftRight8',
+  gradients: ['zero'],
+  reference: ([bits]) => (bits as Uint32Array).map((word) => word >>> 8),
+  lowering: { kind: 'inline', cost: 1, emit: (emitter, index) => `${emitter.input(0, index)} >> 8u` },
+};
+
+function shiftRight8(bits: Tensor): Tensor {
+  return record(shiftOperation, [bits], bits.shape, 'u32');
+}
+
+/** f32 normal(mean, deviation) by Box and Muller: sqrt(-2 log u) cos(2 pi v), u in (0, 1]. */
+export function normal(generator: Generator, shape: Shape, mean = 0, deviation = 1): Tensor {
+  const pairs = uniform(generator, [2, ...shape]);
+  const u = sub(1, reshape(slice(pairs, 0, 0, 1), shape));
+  const v = reshape(slice(pairs, 0, 1, 2), shape);
+  const standard = mul(sqrt(mul(log(u), -2)), cos(mul(v, 2 * Math.PI)));
+  return mean === 0 && deviation === 1 ? standard : add(mul(standard, deviation), mean);
+}
+
+/** f32 1 with the given probability, else 0. */
+export function bernoulli(generator: Generator, shape: Shape, probability: number): Tensor {
+  if (!(probability >= 0 && probability <= 1)) {
+    throw new RangeError(`bernoulli: the probability is ${probability}, expected 0 to 1.`);
+  }
+  return cast(less(uniform(generator, shape), probability), 'f32');
+}
+
+/**
+ * i32 [N]: one class per row of logits [N, classes], drawn with probability softmax(logits) (the Gumbel-max trick). The
+ * draw has no derivative.
+ */
+export function categorical(generator: Generator, logits: Tensor): Tensor {
+  if (logits.shape.length !== 2) {
+    throw new ShapeError(`categorical: expected logits [N,classes], got shape ${formatShape(logits.shape)}.`);
+  }
+  const u = sub(1, uniform(generator, logits.shape));
+  return argMax(sub(logits.detach(), log(neg(log(u)))), 1);
+}
+
+/** i32 [count]: 0 to count - 1 in random order, by the rank of random words (ties, if any, in order). */
+export function permutation(generator: Generator, count: number): Tensor {
+  const keys = randomBits(generator, [count]);
+  const positions = arange(count, 'i32');
+  const [a, b] = [reshape(keys, [count, 1]), reshape(keys, [1, count])];
+  const [i, j] = [reshape(positions, [count, 1]), reshape(positions, [1, count])];
+  const before = logicalOr(greater(a, b), logicalAnd(eq(a, b), greater(i, j)));
+  return sum(cast(before, 'i32'), 1);
+}
+
+/** Zeroes each element with probability p and scales the rest by 1 / (1 - p) (PyTorch's `dropout` in training). */
+export function dropout(generator: Generator, x: Tensor, p = 0.5): Tensor {
+  if (!(p >= 0 && p < 1)) throw new RangeError(`dropout: p is ${p}, expected 0 <= p < 1.`);
+  if (p === 0) return x;
+  return mul(x, mul(bernoulli(generator, x.shape, 1 - p), 1 / (1 - p)));
+}

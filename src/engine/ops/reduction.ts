@@ -1,0 +1,245 @@
+/**
+ * Reductions over any dims. sum and expand are each other's adjoint; the rest is composed, so that every order of
+ * derivative follows. `dims` may be one dim, a list, or undefined for all; `keepDim` leaves them with size 1.
+ */
+import { type NumberArray, referenceArray } from '../dtype.ts';
+import type { Reduction } from '../plan/lowering.ts';
+import { formatShape, normalizeDim, normalizeDims, type Shape, ShapeError, sizeOf } from '../shape.ts';
+import type { Entry, GradientRule, Operation } from '../tape.ts';
+import { arange, record, type Tensor } from '../tensor.ts';
+import { abs, add, cast, div, eq, exp, isNan, log, logicalOr, mul, sqrt, square, sub, where } from './elementwise.ts';
+import { expand, pad, permute, reshape, slice } from './movement.ts';
+
+type Dims = number | readonly number[];
+
+function reductionOperation(
+  name: string,
+  dims: readonly number[],
+  fold: Omit<Reduction, 'kind' | 'dims'> & { readonly reference: (a: number, b: number) => number },
+  gradient: GradientRule,
+): Operation {
+  return {
+    name,
+    key: `${name}(${dims})`,
+    gradients: [gradient],
+    reference: ([x], entry) => foldElements(x, entry, dims, fold.initial(entry.dtype), fold.reference),
+    lowering: { kind: 'reduction', dims, initial: fold.initial, combine: fold.combine },
+  };
+}
+
+function foldElements(
+  x: NumberArray,
+  entry: Entry,
+  dims: readonly number[],
+  initial: number,
+  combine: (a: number, b: number) => number,
+): NumberArray {
+  const [shape] = entry.inputShapes;
+  const out = referenceArray(entry.dtype, sizeOf(entry.shape)).fill(initial);
+  const steps = shape.map(() => 0);
+  let step = 1;
+  for (let dim = shape.length - 1; dim >= 0; dim--) {
+    if (dims.includes(dim)) continue;
+    steps[dim] = step;
+    step *= shape[dim];
+  }
+  const coordinates = shape.map(() => 0);
+  let to = 0;
+  for (let from = 0; from < x.length; from++) {
+    out[to] = combine(out[to], x[from]);
+    for (let dim = shape.length - 1; dim >= 0; dim--) {
+      to += steps[dim];
+      if (++coordinates[dim] < shape[dim]) break;
+      to -= steps[dim] * shape[dim];
+      coordinates[dim] = 0;
+    }
+  }
+  return out;
+}
+
+/** Sizes after reducing: 1 where reduced. */
+function keptShape(shape: Shape, dims: readonly number[]): number[] {
+  return shape.map((size, dim) => (dims.includes(dim) ? 1 : size));
+}
+
+/** The operation removes the reduced dims; with keepDim they come back with size 1. */
+function reduce(x: Tensor, operation: Operation, dims: readonly number[], keepDim: boolean): Tensor {
+  const result = record(
+    operation,
+    [x],
+    x.shape.filter((_, dim) => !dims.includes(dim)),
+    x.dtype,
+  );
+  return keepDim ? reshape(result, keptShape(x.shape, dims)) : result;
+}
+
+function checkNumeric(name: string, x: Tensor, floatOnly = false): void {
+  if (x.dtype === 'bool' || (floatOnly && x.dtype !== 'f32')) {
+    throw new TypeError(
+      `${name}: expected ${floatOnly ? 'f32' : 'f32, i32 or u32'}, got ${x.dtype}${formatShape(x.shape)}; use cast first.`,
+    );
+  }
+}
+
+function checkNotEmpty(name: string, x: Tensor, dims: readonly number[]): void {
+  if (dims.some((dim) => x.shape[dim] === 0)) {
+    throw new ShapeError(`${name}: shape ${formatShape(x.shape)} has no elements to choose from along dims [${dims}].`);
+  }
+}
+
+/** Sum over dims; 0 for no elements. */
+export function sum(x: Tensor, dims?: Dims, keepDim = false): Tensor {
+  checkNumeric('sum', x);
+  const list = normalizeDims('sum', dims, x.shape);
+  const operation = reductionOperation(
+    'sum',
+    list,
+    { initial: () => 0, combine: (a, b) => `${a} + ${b}`, reference: (a, b) => a + b },
+    (g, [input]) => expand(reshape(g, keptShape(input.shape, list)), input.shape),
+  );
+  return reduce(x, operation, list, keepDim);
+}
+
+/** Arithmetic mean over dims (NaN for no elements). */
+export function mean(x: Tensor, dims?: Dims, keepDim = false): Tensor {
+  checkNumeric('mean', x, true);
+  const list = normalizeDims('mean', dims, x.shape);
+  return mul(sum(x, list, keepDim), 1 / countOf(x, list));
+}
+
+function countOf(x: Tensor, dims: readonly number[]): number {
+  return dims.reduce((count, dim) => count * x.shape[dim], 1);
+}
+
+/**
+ * Largest element over dims; NaN if any is. Elements that tie share the gradient evenly (PyTorch's `max()` and `amax`).
+ * Empty input is an error.
+ */
+export function max(x: Tensor, dims?: Dims, keepDim = false): Tensor {
+  return extreme('max', x, dims, keepDim, {
+    initial: (dtype) => (dtype === 'f32' ? -Infinity : dtype === 'i32' ? -(2 ** 31) : 0),
+    combine: (a, b, dtype) => (dtype === 'f32' ? `maximum(${a}, ${b})` : `max(${a}, ${b})`),
+    reference: Math.max,
+  });
+}
+
+/** Smallest element over dims; ties and NaN as for `max`. */
+export function min(x: Tensor, dims?: Dims, keepDim = false): Tensor {
+  return extreme('min', x, dims, keepDim, {
+    initial: (dtype) => (dtype === 'f32' ? Infinity : dtype === 'i32' ? 2 ** 31 - 1 : 2 ** 32 - 1),
+    combine: (a, b, dtype) => (dtype === 'f32' ? `minimum(${a}, ${b})` : `min(${a}, ${b})`),
+    reference: Math.min,
+  });
+}
+
+function extreme(
+  name: string,
+  x: Tensor,
+  dims: Dims | undefined,
+  keepDim: boolean,
+  fold: Parameters<typeof reductionOperation>[2],
+): Tensor {
+  checkNumeric(name, x);
+  const list = normalizeDims(name, dims, x.shape);
+  checkNotEmpty(name, x, list);
+  const operation = reductionOperation(name, list, fold, (g, [input], out) => {
+    const kept = keptShape(input.shape, list);
+    const hit = isExtreme(input, reshape(out, kept));
+    const ties = sum(cast(hit, 'f32'), list, true);
+    return where(hit, div(reshape(g, kept), ties), 0);
+  });
+  return reduce(x, operation, list, keepDim);
+}
+
+/** Where x equals the extreme value; a NaN equals a NaN. */
+function isExtreme(x: Tensor, value: Tensor): Tensor {
+  return x.dtype === 'f32' ? logicalOr(eq(x, value), isNan(x)) : eq(x, value);
+}
+
+/**
+ * Product over dims; 1 for no elements. A tree of multiplications, so derivatives of any order are right where
+ * elements are zero.
+ */
+export function prod(x: Tensor, dims?: Dims, keepDim = false): Tensor {
+  checkNumeric('prod', x);
+  const list = normalizeDims('prod', dims, x.shape);
+  const rest = x.shape.map((_, dim) => dim).filter((dim) => !list.includes(dim));
+  const count = countOf(x, list);
+  const restShape = rest.map((dim) => x.shape[dim]);
+  let factors = reshape(permute(x, [...rest, ...list]), [...restShape, count]);
+  const last = rest.length;
+  const none: [number, number] = [0, 0];
+  if (count === 0) factors = pad(factors, [...restShape.map(() => none), [0, 1]], 1);
+  while (factors.shape[last] > 1) {
+    const half = Math.ceil(factors.shape[last] / 2);
+    const odd = factors.shape[last] % 2;
+    const upper = slice(factors, last, half);
+    const partner = odd ? pad(upper, [...restShape.map(() => none), [0, 1]], 1) : upper;
+    factors = mul(slice(factors, last, 0, half), partner);
+  }
+  return reshape(factors, keepDim ? keptShape(x.shape, list) : restShape);
+}
+
+/** Variance over dims: sum (x - mean)^2 / (count - correction). correction 1 is PyTorch's default, 0 is biased. */
+export function variance(
+  x: Tensor,
+  dims?: Dims,
+  { correction = 1, keepDim = false }: { readonly correction?: number; readonly keepDim?: boolean } = {},
+): Tensor {
+  checkNumeric('variance', x, true);
+  const list = normalizeDims('variance', dims, x.shape);
+  const squares = square(sub(x, mean(x, list, true)));
+  return mul(sum(squares, list, keepDim), 1 / Math.max(0, countOf(x, list) - correction));
+}
+
+/** log(sum(exp(x))) over dims, without overflow; -infinity where every element is. */
+export function logSumExp(x: Tensor, dims?: Dims, keepDim = false): Tensor {
+  checkNumeric('logSumExp', x, true);
+  const list = normalizeDims('logSumExp', dims, x.shape);
+  const highest = max(x, list, true).detach();
+  const shift = where(eq(abs(highest), Infinity), 0, highest);
+  const total = add(log(sum(exp(sub(x, shift)), list, true)), shift);
+  return keepDim ? total : reshape(total, x.shape.filter((_, dim) => !list.includes(dim)));
+}
+
+/** Euclidean norm sqrt(sum x^2) over dims; its derivative at zero counts as zero (PyTorch's `norm`). */
+export function norm(x: Tensor, dims?: Dims, keepDim = false): Tensor {
+  checkNumeric('norm', x, true);
+  const squares = sum(square(x), dims, keepDim);
+  const isZero = eq(squares, 0);
+  return where(isZero, 0, sqrt(where(isZero, 1, squares)));
+}
+
+/** Position (i32) of the largest element along one dim, or in the flattened tensor; the first at a tie, a NaN wins. */
+export function argMax(x: Tensor, dim?: number, keepDim = false): Tensor {
+  return argExtreme('argMax', x, dim, keepDim, max);
+}
+
+/** Position (i32) of the smallest element; ties and NaN as for `argMax`. */
+export function argMin(x: Tensor, dim?: number, keepDim = false): Tensor {
+  return argExtreme('argMin', x, dim, keepDim, min);
+}
+
+function argExtreme(name: string, x: Tensor, dim: number | undefined, keepDim: boolean, extremeOf: typeof max): Tensor {
+  if (dim === undefined) {
+    const flat = argExtreme(name, reshape(x, [x.size]), 0, false, extremeOf);
+    return keepDim ? reshape(flat, x.shape.map(() => 1)) : flat;
+  }
+  const at = normalizeDim(name, dim, x.shape);
+  const constant = noDerivative(name, x);
+  const positions = reshape(arange(x.shape[at], 'i32'), x.shape.map((size, d) => (d === at ? size : 1)));
+  const hit = isExtreme(constant, extremeOf(constant, at, true));
+  return min(where(hit, positions, 2 ** 31 - 1), at, keepDim);
+}
+
+/** The same values, with an error, naming the operation, for whoever asks for a derivative through them. */
+function noDerivative(name: string, x: Tensor): Tensor {
+  const operation: Operation = {
+    name,
+    key: 'noDerivative',
+    gradients: ['none'],
+    reference: ([values]) => values,
+    lowering: { kind: 'inline', cost: 0, alias: true, emit: (emitter, index) => emitter.input(0, index) },
+  };
+  return record(operation, [x], x.shape, x.dtype);
+}

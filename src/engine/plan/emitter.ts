@@ -1,0 +1,178 @@
+/**
+ * Writes the WGSL of a fused kernel: the value of an entry at an index, descending through entries that have no buffer
+ * of their own. Equal expressions become one `let`.
+ */
+import { mathFunctions } from '../../kernels/math.ts';
+import type { DType } from '../dtype.ts';
+import type { Shape } from '../shape.ts';
+import { Index } from './index-expression.ts';
+import type { GraphEntry } from './graph.ts';
+import type { InlineEmitter } from './lowering.ts';
+
+/** WGSL type of an element in a buffer. */
+export const storedType = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' } as const;
+
+/** Numbers that formulas are written with stay literals; others travel by uniform and share the kernel's text. */
+const literalNumbers = new Set([0, 1, -1, 2, -2, 0.5, -0.5]);
+
+export class Emitter {
+  readonly #entries: readonly GraphEntry[];
+  readonly #isStored: (entry: number) => boolean;
+  /** Entries that the kernel reads from buffers, in binding order. */
+  readonly reads: number[] = [];
+  readonly uniforms: number[] = [];
+  readonly #uniformNames = new Map<string, string>();
+  #lines: string[] = [];
+  #names = new Map<string, string>();
+  #values = new Map<string, string>();
+  #nameCount = 0;
+
+  constructor(entries: readonly GraphEntry[], isStored: (entry: number) => boolean) {
+    this.#entries = entries;
+    this.#isStored = isStored;
+  }
+
+  /** The element of `entry` at `index`: a load where the entry is stored, else its expression. */
+  value(entry: number, index: Index): string {
+    if (this.#isStored(entry)) return this.#load(entry, index.position);
+    const key = `${entry}@${index.key}`;
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
+    const { operation, inputs, ...rest } = this.#entries[entry];
+    if (operation.lowering.kind !== 'inline') {
+      throw new Error(`${operation.name} was to be fused, but it is not an expression.`);
+    }
+    const view: InlineEmitter = {
+      input: (input, at) => this.value(inputs[input], at),
+      define: (expression) => this.define(expression),
+      size: (value) => this.size(value),
+      constant: (value, dtype) => this.constant(value, dtype),
+      at: (shape, coordinates) => this.at(shape, coordinates),
+      linear: (shape, position) => this.linear(shape, position),
+    };
+    const name = this.define(operation.lowering.emit(view, index, { operation, ...rest }));
+    this.#values.set(key, name);
+    return name;
+  }
+
+  define(expression: string): string {
+    if (/^\w+$|^p\[\d+\]\.\w$/.test(expression)) return expression;
+    let name = this.#names.get(expression);
+    if (name === undefined) {
+      name = `v${this.#nameCount++}`;
+      this.#names.set(expression, name);
+      this.#lines.push(`let ${name} = ${expression};`);
+    }
+    return name;
+  }
+
+  size(value: number): string {
+    return value === 1 ? '1u' : this.#uniform(value >>> 0);
+  }
+
+  /** A count that a loop or a guard compares with: always by uniform, even if small. */
+  bound(value: number): string {
+    return this.#uniform(value >>> 0);
+  }
+
+  constant(value: number, dtype: DType): string {
+    if (dtype === 'bool') return value ? 'true' : 'false';
+    if (dtype === 'u32') return `${value >>> 0}u`;
+    if (dtype === 'i32') return value === -(2 ** 31) ? 'i32(-2147483647 - 1)' : `${value | 0}i`;
+    if (literalNumbers.has(value) && !Object.is(value, -0)) return value < 0 ? `(${value}f)` : `${value}f`;
+    return `bitcast<f32>(${this.#uniform(wordOf(value))})`;
+  }
+
+  at(shape: Shape, coordinates: readonly string[]): Index {
+    return new Index(this, shape, { coordinates: () => coordinates, key: coordinates.join() });
+  }
+
+  linear(shape: Shape, position: string): Index {
+    return new Index(this, shape, { position: () => position, key: position });
+  }
+
+  /** An index into `shape` whose dims were merged into runs: `whole` knows the position, each counter its own dims. */
+  composite(
+    shape: Shape,
+    whole: Index,
+    runs: readonly { readonly dims: readonly number[] }[],
+    counters: readonly string[],
+  ): Index {
+    return new Index(this, shape, {
+      position: () => whole.position,
+      coordinates: () => {
+        const coordinates = shape.map(() => '0u');
+        runs.forEach(({ dims }, i) => {
+          const own = this.linear(
+            dims.map((dim) => shape[dim]),
+            counters[i],
+          ).coordinates;
+          dims.forEach((dim, k) => {
+            coordinates[dim] = own[k];
+          });
+        });
+        return coordinates;
+      },
+      key: counters.join(),
+    });
+  }
+
+  /** Runs `body` and returns the lines that it wrote; its names are not visible outside (a loop's body). */
+  block(body: () => void): string[] {
+    const outer = { lines: this.#lines, names: this.#names, values: this.#values };
+    this.#lines = [];
+    this.#names = new Map(outer.names);
+    this.#values = new Map(outer.values);
+    body();
+    const lines = this.#lines;
+    this.#lines = outer.lines;
+    this.#names = outer.names;
+    this.#values = outer.values;
+    return lines;
+  }
+
+  write(line: string): void {
+    this.#lines.push(line);
+  }
+
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
+  /** Declarations of the buffers read, of the output, and of the uniforms; then the mathematics that `body` calls. */
+  header(output: DType, body: string): string {
+    const inputs = this.reads.map(
+      (entry, binding) =>
+        `@group(0) @binding(${binding}) var<storage, read> in${binding}: array<${storedType[this.#entries[entry].dtype]}>;`,
+    );
+    const count = this.reads.length;
+    return [
+      ...inputs,
+      `@group(0) @binding(${count}) var<storage, read_write> output: array<${storedType[output]}>;`,
+      `@group(0) @binding(${count + 1}) var<uniform> p: array<vec4u, ${Math.ceil(this.uniforms.length / 4)}>;`,
+      mathFunctions(body),
+    ].join('\n');
+  }
+
+  #uniform(word: number): string {
+    const key = String(word);
+    let name = this.#uniformNames.get(key);
+    if (name === undefined) {
+      const at = this.uniforms.push(word) - 1;
+      name = `p[${at >> 2}].${'xyzw'[at & 3]}`;
+      this.#uniformNames.set(key, name);
+    }
+    return name;
+  }
+
+  #load(entry: number, position: string): string {
+    let binding = this.reads.indexOf(entry);
+    if (binding < 0) binding = this.reads.push(entry) - 1;
+    const element = `in${binding}[${position}]`;
+    return this.define(this.#entries[entry].dtype === 'bool' ? `${element} != 0u` : element);
+  }
+}
+
+function wordOf(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0];
+}

@@ -1,0 +1,211 @@
+/** WGSL of the kernels that fusion makes: one thread per element, or per part of a reduction. */
+import { grid, type Kernel, linearMain } from '../../kernels/kernel.ts';
+import type { DType } from '../dtype.ts';
+import { type Shape, sizeOf } from '../shape.ts';
+import { Emitter } from './emitter.ts';
+import type { Graph, GraphEntry } from './graph.ts';
+import type { Index } from './index-expression.ts';
+import type { Reduction } from './lowering.ts';
+
+export interface FusedKernel {
+  readonly kernel: Kernel;
+  /** Entries read, in binding order. */
+  readonly reads: readonly number[];
+}
+
+type IsStored = (entry: number) => boolean;
+
+/** One thread per element of entry `at`, whose own expression is written out even though it is stored. */
+export function elementwiseKernel(graph: Graph, at: number, isStored: IsStored): FusedKernel {
+  const entry = graph.entries[at];
+  const count = sizeOf(entry.shape);
+  const emitter = new Emitter(graph.entries, (input) => input !== at && isStored(input));
+  const bound = emitter.bound(count);
+  const value = emitter.value(at, emitter.linear(entry.shape, 'i'));
+  emitter.write(`output[i] = ${storedForm(value, entry.dtype)};`);
+  return {
+    reads: emitter.reads,
+    kernel: {
+      name: namesOf(graph, at, isStored),
+      source: program(emitter, entry.dtype, [`if (i >= ${bound}) { return; }`, ...emitter.lines]),
+      uniforms: emitter.uniforms,
+      workgroups: grid(count),
+      flops: count * costOf(graph, at, isStored),
+    },
+  };
+}
+
+/** Parts that a reduction is cut into when its results alone would leave the device idle. */
+export function reductionParts(entry: GraphEntry): number {
+  const results = sizeOf(entry.shape);
+  const each = sizeOf(entry.inputShapes[0]) / Math.max(1, results);
+  const enoughThreads = 4096;
+  const leastEach = 64;
+  return Math.max(1, Math.min(Math.floor(each / leastEach), Math.ceil(enoughThreads / Math.max(1, results)), 256));
+}
+
+/**
+ * Folds the input of reduction `at`: thread (result, part) folds every parts-th element of the longest reduced run.
+ * With more than one part the output is [results, parts], to be folded again by `foldPartsKernel`.
+ */
+export function reductionKernel(graph: Graph, at: number, isStored: IsStored, parts: number): FusedKernel {
+  const entry = graph.entries[at];
+  const { lowering } = entry.operation;
+  if (lowering.kind !== 'reduction') throw new Error(`${entry.operation.name} is not a reduction.`);
+  const [shape] = entry.inputShapes;
+  const results = sizeOf(entry.shape);
+  const emitter = new Emitter(graph.entries, isStored);
+  const bound = emitter.bound(results * parts);
+  const result = parts === 1 ? 'i' : emitter.define(`i / ${emitter.size(parts)}`);
+  const part = parts === 1 ? '0u' : emitter.define(`i % ${emitter.size(parts)}`);
+  const runs = mergeRuns(shape, lowering.dims);
+  const reduced = runs.filter((run) => run.reduced);
+  const longest = reduced.reduce((best, run) => (run.size > best.size ? run : best), reduced[0]);
+  const kept = emitter.linear(
+    runs.filter((run) => !run.reduced).map((run) => run.size),
+    result,
+  ).coordinates;
+
+  let nextKept = 0;
+  let loop = 0;
+  const counters = runs.map((run) => (run.reduced ? `r${loop++}` : kept[nextKept++]));
+  emitter.write(`var total = ${storedConstant(emitter, lowering, entry.dtype)};`);
+  const loops = runs.flatMap((run, i) => {
+    if (!run.reduced) return [];
+    const [first, step] = run === longest && parts > 1 ? [part, emitter.size(parts)] : ['0u', '1u'];
+    const name = counters[i];
+    return [`for (var ${name} = ${first}; ${name} < ${emitter.bound(run.size)}; ${name} += ${step}) {`];
+  });
+  const body = emitter.block(() => {
+    const index = indexOf(emitter, shape, runs, counters);
+    const value = emitter.value(entry.inputs[0], index);
+    emitter.write(`total = ${lowering.combine('total', value, entry.dtype)};`);
+  });
+  const lines = [
+    `if (i >= ${bound}) { return; }`,
+    ...emitter.lines,
+    ...loops,
+    ...body,
+    ...loops.map(() => '}'),
+    'output[i] = total;',
+  ];
+  return {
+    reads: emitter.reads,
+    kernel: {
+      name: `${entry.operation.name}(${namesOf(graph, entry.inputs[0], isStored)})`,
+      source: program(emitter, entry.dtype, lines),
+      uniforms: emitter.uniforms,
+      workgroups: grid(results * parts),
+      flops: sizeOf(shape) * (1 + costOf(graph, entry.inputs[0], isStored)),
+    },
+  };
+}
+
+/** Folds [results, parts] to [results], in order. */
+export function foldPartsKernel(entry: GraphEntry, parts: number): Kernel {
+  const { lowering } = entry.operation;
+  if (lowering.kind !== 'reduction') throw new Error(`${entry.operation.name} is not a reduction.`);
+  const results = sizeOf(entry.shape);
+  const stand: GraphEntry = { ...entry, shape: [results, parts], leaf: 0, inputs: [] };
+  const emitter = new Emitter([stand], () => true);
+  const bound = emitter.bound(results);
+  const width = emitter.size(parts);
+  emitter.write(`var total = ${storedConstant(emitter, lowering, entry.dtype)};`);
+  const body = emitter.block(() => {
+    const value = emitter.value(0, emitter.linear([results, parts], emitter.define(`i * ${width} + r`)));
+    emitter.write(`total = ${lowering.combine('total', value, entry.dtype)};`);
+  });
+  const lines = [
+    `if (i >= ${bound}) { return; }`,
+    ...emitter.lines,
+    `for (var r = 0u; r < ${width}; r += 1u) {`,
+    ...body,
+    '}',
+    'output[i] = total;',
+  ];
+  return {
+    name: `${entry.operation.name} of parts`,
+    source: program(emitter, entry.dtype, lines),
+    uniforms: emitter.uniforms,
+    workgroups: grid(results),
+    flops: results * parts,
+  };
+}
+
+interface Run {
+  readonly size: number;
+  readonly reduced: boolean;
+  readonly dims: readonly number[];
+}
+
+/** Neighbouring dims that are all reduced or all kept, as one; dims of size 1 belong to nobody. */
+function mergeRuns(shape: Shape, dims: readonly number[]): Run[] {
+  const runs: { size: number; reduced: boolean; dims: number[] }[] = [];
+  shape.forEach((size, dim) => {
+    if (size === 1) return;
+    const reduced = dims.includes(dim);
+    const last = runs.at(-1);
+    if (last?.reduced === reduced) {
+      last.size *= size;
+      last.dims.push(dim);
+    } else {
+      runs.push({ size, reduced, dims: [dim] });
+    }
+  });
+  return runs;
+}
+
+/** The index into the unreduced shape, from one counter per run. */
+function indexOf(emitter: Emitter, shape: Shape, runs: readonly Run[], counters: readonly string[]): Index {
+  if (runs.length <= 1) return emitter.linear(shape, counters[0] ?? '0u');
+  const sizes = runs.map((run) => run.size);
+  const whole = emitter.at(sizes, counters);
+  if (runs.every((run) => run.dims.length === 1)) {
+    const coordinates = shape.map(() => '0u');
+    runs.forEach((run, i) => {
+      coordinates[run.dims[0]] = counters[i];
+    });
+    return emitter.at(shape, coordinates);
+  }
+  return emitter.composite(shape, whole, runs, counters);
+}
+
+function storedConstant(emitter: Emitter, lowering: Reduction, dtype: DType): string {
+  return emitter.constant(lowering.initial(dtype), dtype);
+}
+
+function storedForm(value: string, dtype: DType): string {
+  return dtype === 'bool' ? `select(0u, 1u, ${value})` : value;
+}
+
+function program(emitter: Emitter, output: DType, lines: readonly string[]): string {
+  const body = lines.map((line) => `  ${line}`).join('\n');
+  return `${emitter.header(output, body)}\n${linearMain}\n${body}\n}\n`;
+}
+
+/** The operations in a kernel, inputs first: `sub-mul-relu`. */
+function namesOf(graph: Graph, at: number, isStored: IsStored): string {
+  const names: string[] = [];
+  const visit = (entry: number): void => {
+    for (const input of graph.entries[entry].inputs) if (!isStored(input)) visit(input);
+    const { name } = graph.entries[entry].operation;
+    if (names.length < 12 && names.at(-1) !== name) names.push(name);
+  };
+  if (isStored(at) && graph.entries[at].leaf !== undefined) return 'load';
+  visit(at);
+  return names.join('-');
+}
+
+/** Arithmetic per element, for profiles. */
+function costOf(graph: Graph, at: number, isStored: IsStored): number {
+  const seen = new Set<number>();
+  const visit = (entry: number): number => {
+    if (seen.has(entry)) return 0;
+    seen.add(entry);
+    const { operation, inputs } = graph.entries[entry];
+    const own = operation.lowering.kind === 'inline' ? operation.lowering.cost : 0;
+    return inputs.reduce((total, input) => total + (isStored(input) ? 0 : visit(input)), own);
+  };
+  return visit(at);
+}
+

@@ -1,0 +1,89 @@
+/**
+ * The part of the tape that a result needs, as plain structure: entries in an order where inputs come first, equal
+ * ones shared, and nothing that refers to a node, so that plans can be kept without keeping tensors.
+ */
+import { type Entry, isLeaf, type Node } from '../tape.ts';
+
+export interface GraphEntry extends Entry {
+  /** Positions of the inputs in the list of entries. */
+  readonly inputs: readonly number[];
+  /** For a leaf: its place in `Graph.leaves`. */
+  readonly leaf?: number;
+}
+
+export interface Graph {
+  readonly entries: readonly GraphEntry[];
+  /** The nodes whose values go in, in order of `GraphEntry.leaf`. */
+  readonly leaves: readonly Node[];
+  /** For every node that was asked for, its entry. */
+  readonly targets: readonly number[];
+  /** Equal keys: the same plan serves. */
+  readonly key: string;
+}
+
+/** Follows an assignment that has not run yet to the node that computes it. */
+export function resolve(node: Node): Node {
+  let at = node;
+  while (at.source !== undefined && at.value === undefined) at = at.source;
+  return at;
+}
+
+/** `isInput` marks leaves without a value that will get one before the graph is run. */
+export function buildGraph(targets: readonly Node[], isInput: (node: Node) => boolean = () => false): Graph {
+  const entries: GraphEntry[] = [];
+  const leaves: Node[] = [];
+  const keys: string[] = [];
+  const byNode = new Map<Node, number>();
+  const byKey = new Map<string, number>();
+
+  const add = (node: Node, inputs: readonly number[]): void => {
+    const leaf = hasValue(node) || isInput(node);
+    const key = leaf ? `${node.signature}|leaf${leaves.length}` : `${node.signature}|${inputs.join()}`;
+    let at = byKey.get(key);
+    if (at === undefined) {
+      const { operation, shape, dtype, inputShapes, inputDTypes } = node;
+      at = entries.length;
+      entries.push({ operation, shape, dtype, inputShapes, inputDTypes, inputs, leaf: leaf ? leaves.length : undefined });
+      keys.push(key);
+      byKey.set(key, at);
+      if (leaf) leaves.push(node);
+    }
+    byNode.set(node, at);
+  };
+
+  // Depth first with an explicit stack: the tape may be a hundred thousand nodes deep.
+  const stack = targets.map(resolve).reverse();
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+    if (byNode.has(node)) {
+      stack.pop();
+      continue;
+    }
+    if (hasValue(node) || isInput(node)) {
+      add(node, []);
+      stack.pop();
+      continue;
+    }
+    if (isLeaf(node)) throw new Error(missingValue(node));
+    const inputs = node.inputs.map(resolve);
+    const waiting = inputs.filter((input) => !byNode.has(input));
+    if (waiting.length > 0) {
+      stack.push(...waiting.reverse());
+    } else {
+      add(node, inputs.map((input) => byNode.get(input) ?? 0));
+      stack.pop();
+    }
+  }
+  const positions = targets.map((node) => byNode.get(resolve(node)) ?? 0);
+  return { entries, leaves, targets: positions, key: `${keys.join(';')}>${positions.join()}` };
+}
+
+/** True for a node that a plan can start from. */
+function hasValue(node: Node): boolean {
+  if (node.value?.kind === 'gone') throw new Error(node.value.reason);
+  return node.value !== undefined;
+}
+
+function missingValue(node: Node): string {
+  return `A tensor of shape [${node.shape}] has no value yet: it is an input of a compiled function, which cannot be read inside it.`;
+}

@@ -1,0 +1,48 @@
+/** Running without reading, and looking at what would run. */
+import { currentDevice } from './device.ts';
+import { evaluate } from './evaluate.ts';
+import { buildGraph } from './plan/graph.ts';
+import type { Node } from './tape.ts';
+import type { Tensor } from './tensor.ts';
+
+/**
+ * Computes tensors together, with every waiting `assign`, and keeps their values on the device until they are disposed
+ * of or collected. Call it without tensors to run waiting assignments alone.
+ */
+export async function run(...tensors: readonly Tensor[]): Promise<void> {
+  await evaluate(
+    tensors.map((tensor) => tensor.node),
+    'keep',
+  );
+}
+
+/**
+ * The tape behind a tensor and the plan that would compute it: one line per operation, then one per kernel with shapes,
+ * bytes and arithmetic; with `wgsl`, the text of every distinct kernel.
+ */
+export async function explain(tensor: Tensor, options: { readonly wgsl?: boolean } = {}): Promise<string> {
+  const nodes = tapeOf(tensor.node);
+  const names = new Map(nodes.map((node, at) => [node, `%${at}`]));
+  const lines = nodes.map((node) => {
+    const inputs = node.inputs.map((input) => names.get(input)).join(', ');
+    return `${(names.get(node) ?? '').padStart(5)} = ${node.operation.key} ${inputs}`.trimEnd().padEnd(44) + ` ${node.dtype}[${node.shape}]`;
+  });
+  const plan = (await currentDevice()).explain(buildGraph([tensor.node]), options);
+  return [`tape: ${nodes.length} nodes`, ...lines, plan].join('\n');
+}
+
+/** The tape behind a tensor in Graphviz's language: nodes are operations, edges carry values. */
+export function toDot(tensor: Tensor): string {
+  const nodes = tapeOf(tensor.node);
+  const label = (node: Node) => `${node.operation.key}\\n${node.dtype}[${node.shape}]`;
+  const boxes = nodes.map((node) => `  n${node.id} [label="${label(node)}"${node.inputs.length === 0 ? ', style=filled' : ''}];`);
+  const edges = nodes.flatMap((node) => node.inputs.map((input) => `  n${input.id} -> n${node.id};`));
+  return ['digraph tape {', '  node [shape=box, fontname=monospace];', ...boxes, ...edges, '}'].join('\n');
+}
+
+/** A node and all that it depends on, inputs first. */
+function tapeOf(output: Node): Node[] {
+  const found = new Set<Node>([output]);
+  for (const node of found) for (const input of node.inputs) found.add(input);
+  return [...found].sort((a, b) => a.id - b.id);
+}

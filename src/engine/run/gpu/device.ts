@@ -1,0 +1,224 @@
+/** The WebGPU executor: keeps plans by structure, and runs one as a single pass of prepared dispatches. */
+import type { Counters, Device, MemoryUse, RunResult, Target } from '../../device.ts';
+import { type DType, fromDeviceBytes, type NumberArray, toDeviceWords } from '../../dtype.ts';
+import { explainPlan } from '../../plan/explain.ts';
+import type { Graph } from '../../plan/graph.ts';
+import type { AdapterClass } from '../../plan/lowering.ts';
+import { makePlan } from '../../plan/plan.ts';
+import type { DeviceStorage, Node, Value } from '../../tape.ts';
+import { describe, ErrorGuard } from './errors.ts';
+import { PipelineCache } from './pipelines.ts';
+import { BufferPool, type PooledBuffer } from './pool.ts';
+import { PreparedPlan } from './prepared-plan.ts';
+import { Staging } from './staging.ts';
+
+export interface GpuDeviceOptions {
+  readonly name: string;
+  readonly adapterClass: AdapterClass;
+}
+
+/** Plans kept at a time; the least recently used goes first. */
+const maxPlans = 256;
+
+export class GpuDevice implements Device {
+  readonly kind = 'gpu';
+  readonly name: string;
+  readonly adapterClass: AdapterClass;
+  /** For those who launch kernels of their own. */
+  readonly gpu: GPUDevice;
+  readonly #errors: ErrorGuard;
+  readonly #pool: BufferPool;
+  readonly #pipelines: PipelineCache;
+  readonly #staging: Staging;
+  readonly #plans = new Map<string, PreparedPlan>();
+  readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
+  #planCount = 0;
+  #bindGroups = 0;
+  #dispatches = 0;
+
+  constructor(gpu: GPUDevice, options: GpuDeviceOptions) {
+    this.gpu = gpu;
+    this.name = options.name;
+    this.adapterClass = options.adapterClass;
+    this.#errors = new ErrorGuard(gpu);
+    this.#pool = new BufferPool(gpu);
+    this.#pipelines = new PipelineCache(gpu);
+    this.#staging = new Staging(gpu);
+  }
+
+  run(graph: Graph, targets: readonly Target[]): RunResult {
+    this.#errors.throwIfLost();
+    const { plan, ready } = this.#planFor(graph, targets);
+    const finished = this.#errors.open(() => `running ${plan.plan.steps.length} kernels`);
+    const kept: (Value | undefined)[] = [];
+    let reads: Promise<NumberArray[]>;
+    try {
+      const leaves = graph.leaves.map((node, leaf) => this.#leafBuffer(plan, node, leaf));
+      const inputs = new Set(leaves);
+      const outputs = targets.map((target, i) =>
+        target.purpose === 'keep' ? this.#outputFor(target, plan.plan.resultSizes[i] * 4, inputs) : undefined,
+      );
+      const encoder = this.gpu.createCommandEncoder();
+      this.#bindGroups += plan.encode(encoder, leaves, outputs);
+      this.#dispatches += plan.plan.steps.length;
+      const results = plan.results(leaves, outputs);
+      const bytes = plan.plan.resultSizes.map((size) => size * 4);
+      targets.forEach((target, i) => {
+        const output = outputs[i];
+        if (output && results[i] !== output && bytes[i] > 0) {
+          encoder.copyBufferToBuffer(results[i].buffer, 0, output.buffer, 0, bytes[i]);
+        }
+        if (output) kept[i] = { kind: 'device', storage: this.#storageFor(output, target, bytes[i]) };
+      });
+      const wanted = targets.map((target, i) => (target.purpose === 'read' ? bytes[i] : 0));
+      const read = this.#staging.copyOut(encoder, results, wanted);
+      this.gpu.queue.submit([encoder.finish()]);
+      reads = read().then((all) =>
+        graph.targets.map((entry, i) => fromDeviceBytes(graph.entries[entry].dtype, all[i])),
+      );
+    } catch (error) {
+      this.#errors.close(finished).catch(() => {});
+      throw error;
+    }
+    const checked = Promise.all([ready, this.#errors.close(finished)]);
+    checked.catch(() => this.#forget(plan));
+    return {
+      kept,
+      reads: checked.then(
+        () => reads.catch((error: unknown) => Promise.reject(this.#errors.explain(error))),
+        (error: unknown) => {
+          reads.catch(() => {});
+          throw this.#errors.explain(error);
+        },
+      ),
+    };
+  }
+
+  releaseWhenCollected(owner: object, storage: DeviceStorage): void {
+    this.#collected.register(owner, storage);
+  }
+
+  memory(): MemoryUse {
+    return this.#pool.memory();
+  }
+
+  counters(): Counters {
+    return {
+      plans: this.#planCount,
+      pipelines: this.#pipelines.created,
+      buffers: this.#pool.created + this.#staging.created,
+      bindGroups: this.#bindGroups,
+      dispatches: this.#dispatches,
+    };
+  }
+
+  explain(graph: Graph, options: { readonly wgsl?: boolean }): string {
+    return explainPlan(this.#makePlan(graph, graph.targets.map(() => false)), options);
+  }
+
+  async synchronize(): Promise<void> {
+    await this.gpu.queue.onSubmittedWorkDone();
+    this.#errors.throwIfLost();
+  }
+
+  destroy(): void {
+    this.gpu.destroy();
+  }
+
+  #makePlan(graph: Graph, kept: readonly boolean[]) {
+    const maxBuffers = Math.min(this.gpu.limits.maxStorageBuffersPerShaderStage, 10);
+    return makePlan(graph, { adapter: this.adapterClass, maxBuffers, kept });
+  }
+
+  #planFor(graph: Graph, targets: readonly Target[]): { plan: PreparedPlan; ready: Promise<void> } {
+    const kept = targets.map((target) => target.purpose === 'keep');
+    const key = `${kept.map(Number).join('')}${graph.key}`;
+    const known = this.#plans.get(key);
+    if (known) {
+      this.#plans.delete(key);
+      this.#plans.set(key, known);
+      return { plan: known, ready: Promise.resolve() };
+    }
+    const plan = new PreparedPlan(key, this.#makePlan(graph, kept), this.gpu, this.#pool, this.#pipelines);
+    const ready = plan.prepare(this.#errors);
+    this.#planCount++;
+    this.#plans.set(key, plan);
+    for (const [oldest, old] of this.#plans) {
+      if (this.#plans.size <= maxPlans) break;
+      old.dispose();
+      this.#plans.delete(oldest);
+    }
+    return { plan, ready };
+  }
+
+  #forget(plan: PreparedPlan): void {
+    if (this.#plans.get(plan.key) === plan) this.#plans.delete(plan.key);
+  }
+
+  /** A leaf's buffer: its own on this device, or the plan's, filled from the host when another value comes. */
+  #leafBuffer(plan: PreparedPlan, node: Node, leaf: number): PooledBuffer {
+    const { value } = node;
+    if (value?.kind === 'device') {
+      if (value.storage instanceof GpuStorage && value.storage.owner === this) {
+        plan.dropUpload(leaf);
+        return value.storage.pooled;
+      }
+      throw new Error(
+        `A tensor of shape [${node.shape}] lies on ${value.storage.deviceName}, not on ${this.name}; ` +
+          'read it there (data) and make a tensor of it here.',
+      );
+    }
+    if (value?.kind !== 'host') throw new Error(`A tensor of shape [${node.shape}] has no value to run with.`);
+    return plan.upload(leaf, node, () => toDeviceWords(node.dtype, value.data), describe(node));
+  }
+
+  #outputFor(target: Target, bytes: number, inputs: ReadonlySet<PooledBuffer>): PooledBuffer {
+    const { recycle } = target;
+    if (recycle instanceof GpuStorage && recycle.owner === this && !inputs.has(recycle.pooled)) return recycle.pooled;
+    return this.#pool.acquire(bytes, 'A result');
+  }
+
+  #storageFor(output: PooledBuffer, target: Target, bytes: number): DeviceStorage {
+    const { recycle } = target;
+    if (recycle instanceof GpuStorage && recycle.pooled === output) return recycle;
+    return new GpuStorage(this, output, bytes, this.#pool);
+  }
+
+  /** For `GpuStorage`: the elements of a buffer on the host. */
+  async read(dtype: DType, pooled: PooledBuffer, bytes: number): Promise<NumberArray> {
+    this.#errors.throwIfLost();
+    const encoder = this.gpu.createCommandEncoder();
+    const read = this.#staging.copyOut(encoder, [pooled], [bytes]);
+    this.gpu.queue.submit([encoder.finish()]);
+    const [data] = await read().catch((error: unknown) => Promise.reject(this.#errors.explain(error)));
+    return fromDeviceBytes(dtype, data);
+  }
+}
+
+class GpuStorage implements DeviceStorage {
+  readonly owner: GpuDevice;
+  readonly pooled: PooledBuffer;
+  readonly bytes: number;
+  readonly #pool: BufferPool;
+  #released = false;
+
+  constructor(owner: GpuDevice, pooled: PooledBuffer, bytes: number, pool: BufferPool) {
+    this.owner = owner;
+    this.pooled = pooled;
+    this.bytes = bytes;
+    this.#pool = pool;
+  }
+
+  get deviceName(): string {
+    return this.owner.name;
+  }
+
+  read(dtype: DType): Promise<NumberArray> {
+    return this.owner.read(dtype, this.pooled, this.bytes);
+  }
+
+  release(): void {
+    if (!this.#released) this.#pool.release(this.pooled);
+    this.#released = true;
+  }
+}

@@ -1,0 +1,183 @@
+/** A plan with its pipelines, uniforms and bind groups: what is left for a run is to encode it. */
+import type { Place, Plan, Step } from '../../plan/plan.ts';
+import type { Node } from '../../tape.ts';
+import type { ErrorGuard } from './errors.ts';
+import type { PipelineCache } from './pipelines.ts';
+import type { BufferPool, PooledBuffer } from './pool.ts';
+
+/** Offsets of uniforms in their common buffer. */
+const uniformAlignment = 256;
+
+interface PreparedStep {
+  readonly step: Step;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly uniformOffset: number;
+  /** True if all its buffers are slots, which never change. */
+  readonly fixed: boolean;
+  /** Bind groups by the identities of the buffers that do change. */
+  readonly bindGroups: Map<string, GPUBindGroup>;
+}
+
+/** Bind groups kept per step: states swap between two buffers, a few of them at different times. */
+const maxBindGroups = 32;
+
+export class PreparedPlan {
+  readonly key: string;
+  readonly plan: Plan;
+  readonly #gpu: GPUDevice;
+  readonly #pool: BufferPool;
+  readonly #pipelines: PipelineCache;
+  readonly #uploads: ({ readonly buffer: PooledBuffer; node?: Node } | undefined)[] = [];
+  #slots: readonly PooledBuffer[] = [];
+  #uniforms: GPUBuffer | undefined;
+  #steps: readonly PreparedStep[] = [];
+
+  constructor(key: string, plan: Plan, gpu: GPUDevice, pool: BufferPool, pipelines: PipelineCache) {
+    this.key = key;
+    this.plan = plan;
+    this.#gpu = gpu;
+    this.#pool = pool;
+    this.#pipelines = pipelines;
+  }
+
+  /** Compiles what is new and takes memory. Resolves when the device has accepted all of it. */
+  prepare(errors: ErrorGuard): Promise<void> {
+    const checks: Promise<void>[] = [];
+    const watched = <T>(what: string, work: () => T): T => {
+      const scopes = errors.open(() => what);
+      try {
+        return work();
+      } finally {
+        const check = errors.close(scopes);
+        check.catch(() => {});
+        checks.push(check);
+      }
+    };
+    const { steps, slots } = this.plan;
+    this.#slots = watched(`taking memory for ${slots.length} intermediates`, () => this.#pool.slots(slots, largest(this.plan)));
+    const words = steps.map(({ kernel }) => paddedWords(kernel.uniforms));
+    this.#uniforms = watched('writing uniforms', () => this.#writeUniforms(words));
+    let offset = 0;
+    this.#steps = steps.map((step, i) => {
+      const { kernel, inputs } = step;
+      const prepared = watched(`the kernel ${step.label}`, () => ({
+        step,
+        pipeline: this.#pipelines.pipeline(kernel, inputs.length),
+        layout: this.#pipelines.layout(inputs.length, kernel.uniforms.length > 0),
+        uniformOffset: offset,
+        fixed: [...inputs, step.output].every((place) => place.kind === 'slot'),
+        bindGroups: new Map<string, GPUBindGroup>(),
+      }));
+      checks[checks.length - 1].catch(() => this.#pipelines.forget(kernel));
+      offset += words[i].byteLength;
+      return prepared;
+    });
+    return Promise.all(checks).then(() => {});
+  }
+
+  /** Encodes every step into one pass; returns the number of bind groups that had to be made. */
+  encode(
+    encoder: GPUCommandEncoder,
+    leaves: readonly PooledBuffer[],
+    targets: readonly (PooledBuffer | undefined)[],
+  ): number {
+    if (this.#steps.length === 0) return 0;
+    let made = 0;
+    const pass = encoder.beginComputePass();
+    for (const prepared of this.#steps) {
+      const { step, bindGroups } = prepared;
+      const places = [...step.inputs, step.output];
+      const key = prepared.fixed ? '' : places.map((place) => this.#at(place, leaves, targets).id).join();
+      let group = bindGroups.get(key);
+      if (!group) {
+        made++;
+        group = this.#bindGroup(prepared, places.map((place) => this.#at(place, leaves, targets)));
+        if (bindGroups.size >= maxBindGroups) bindGroups.clear();
+        bindGroups.set(key, group);
+      }
+      pass.setPipeline(prepared.pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...step.kernel.workgroups);
+    }
+    pass.end();
+    return made;
+  }
+
+  /** The buffers that hold the targets after a run. */
+  results(leaves: readonly PooledBuffer[], targets: readonly (PooledBuffer | undefined)[]): PooledBuffer[] {
+    return this.plan.results.map((place) => this.#at(place, leaves, targets));
+  }
+
+  /** The plan's own buffer for a leaf that comes from the host, filled if this value is not in it already. */
+  upload(leaf: number, node: Node, words: () => ArrayBufferView, label: string): PooledBuffer {
+    let upload = this.#uploads[leaf];
+    if (upload?.node === node) return upload.buffer;
+    const data = words();
+    upload ??= { buffer: this.#pool.acquire(Math.max(4, data.byteLength), label) };
+    this.#uploads[leaf] = upload;
+    if (data.byteLength > 0) this.#gpu.queue.writeBuffer(upload.buffer.buffer, 0, data as ArrayBufferView<ArrayBuffer>);
+    upload.node = node;
+    return upload.buffer;
+  }
+
+  /** The leaf has a buffer of its own by now. */
+  dropUpload(leaf: number): void {
+    const upload = this.#uploads[leaf];
+    if (upload) this.#pool.release(upload.buffer);
+    this.#uploads[leaf] = undefined;
+  }
+
+  dispose(): void {
+    this.#uploads.forEach((_, leaf) => {
+      this.dropUpload(leaf);
+    });
+    this.#uniforms?.destroy();
+  }
+
+  #at(place: Place, leaves: readonly PooledBuffer[], targets: readonly (PooledBuffer | undefined)[]): PooledBuffer {
+    if (place.kind === 'slot') return this.#slots[place.slot];
+    if (place.kind === 'leaf') return leaves[place.leaf];
+    const target = targets[place.target];
+    if (!target) throw new Error('A result was to stay on the device, but no buffer was given for it.');
+    return target;
+  }
+
+  #bindGroup({ step, layout, uniformOffset }: PreparedStep, buffers: readonly PooledBuffer[]): GPUBindGroup {
+    const entries: GPUBindGroupEntry[] = buffers.map(({ buffer }, binding) => ({ binding, resource: { buffer } }));
+    if (this.#uniforms && step.kernel.uniforms.length > 0) {
+      const size = Math.ceil(step.kernel.uniforms.length / 4) * 16;
+      entries.push({
+        binding: buffers.length,
+        resource: { buffer: this.#uniforms, offset: uniformOffset, size },
+      });
+    }
+    return this.#gpu.createBindGroup({ label: step.label, layout, entries });
+  }
+
+  #writeUniforms(words: readonly Uint32Array<ArrayBuffer>[]): GPUBuffer | undefined {
+    const size = words.reduce((total, part) => total + part.byteLength, 0);
+    if (size === 0) return undefined;
+    const buffer = this.#gpu.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
+    const mapped = new Uint32Array(buffer.getMappedRange());
+    let at = 0;
+    for (const part of words) {
+      mapped.set(part, at);
+      at += part.length;
+    }
+    buffer.unmap();
+    return buffer;
+  }
+}
+
+function paddedWords(words: readonly number[]): Uint32Array<ArrayBuffer> {
+  const padded = new Uint32Array((Math.ceil((words.length * 4) / uniformAlignment) * uniformAlignment) / 4);
+  padded.set(words);
+  return padded;
+}
+
+/** The step with the largest output, to name in a message about memory. */
+function largest({ steps }: Plan): string {
+  if (steps.length === 0) return 'A plan';
+  return steps.reduce((most, step) => (step.outputSize > most.outputSize ? step : most)).label;
+}

@@ -1,0 +1,113 @@
+/**
+ * The tape: what was asked for, not what was computed. A node is one use of an operation; a leaf holds a value.
+ * Nodes are never changed by recording, so a derivative can read the tape while it adds to it.
+ */
+import type { DType, NumberArray } from './dtype.ts';
+import type { Lowering } from './plan/lowering.ts';
+import { formatShape, type Shape } from './shape.ts';
+import type { Tensor } from './tensor.ts';
+
+/**
+ * The gradient of one input: from the gradient `g` of the output, the inputs and the output itself, in ordinary
+ * operations, so that the result can be differentiated again.
+ */
+export type GradientRule = (g: Tensor, inputs: Tensor[], output: Tensor) => Tensor;
+
+export interface Operation {
+  readonly name: string;
+  /** The name with every attribute that the result depends on: `clamp(0,6)`. Equal keys compute the same. */
+  readonly key: string;
+  /**
+   * One rule per input. `'zero'`: the derivative is zero almost everywhere and counts as zero (a comparison).
+   * `'none'`: there is no derivative, and `grad` says so when asked for one.
+   */
+  readonly gradients: readonly (GradientRule | 'zero' | 'none')[];
+  /** The specification: plain loops in float64. */
+  readonly reference: (inputs: readonly NumberArray[], node: Entry) => NumberArray;
+  /** How the planner turns it into kernels. */
+  readonly lowering: Lowering;
+}
+
+/** The structure of a node, which is all that planning and executing need. */
+export interface Entry {
+  readonly operation: Operation;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly inputShapes: readonly Shape[];
+  readonly inputDTypes: readonly DType[];
+}
+
+/** Where a value lies: on the host, or in a buffer of a device (whose executor alone knows the buffer's type). */
+export type Value =
+  | { readonly kind: 'host'; readonly data: NumberArray }
+  | { readonly kind: 'device'; readonly storage: DeviceStorage }
+  | { readonly kind: 'gone'; readonly reason: string };
+
+export interface DeviceStorage {
+  readonly deviceName: string;
+  readonly bytes: number;
+  read(dtype: DType): Promise<NumberArray>;
+  release(): void;
+}
+
+export interface Node extends Entry {
+  /** Grows with recording order: an input's id is smaller than its consumer's. */
+  readonly id: number;
+  readonly inputs: readonly Node[];
+  /** Number that stands for operation key, shape and dtype; equal numbers, equal structure. */
+  readonly signature: number;
+  /** Present on leaves and on whatever was read. */
+  value?: Value;
+  /** A leaf that was assigned and not yet run: the node that computes its value. */
+  source?: Node;
+  /** The handle that this leaf was made for: `assign` moves it on to another node. */
+  owner?: WeakRef<Tensor>;
+}
+
+let nextId = 0;
+const signatures = new Map<string, number>();
+
+function intern(text: string): number {
+  const known = signatures.get(text);
+  if (known !== undefined) return known;
+  signatures.set(text, signatures.size);
+  return signatures.size - 1;
+}
+
+/** Appends a node. Operations check their shapes before they call this. */
+export function recordNode(operation: Operation, inputs: readonly Node[], shape: Shape, dtype: DType): Node {
+  for (const input of inputs) {
+    if (input.value?.kind === 'gone') throw new Error(`${operation.name}: ${input.value.reason}`);
+  }
+  return {
+    id: nextId++,
+    operation,
+    inputs,
+    shape,
+    dtype,
+    inputShapes: inputs.map((input) => input.shape),
+    inputDTypes: inputs.map((input) => input.dtype),
+    signature: intern(`${operation.key}:${dtype}${formatShape(shape)}`),
+  };
+}
+
+const leafOperation: Operation = {
+  name: 'tensor',
+  key: 'tensor',
+  gradients: [],
+  reference: () => {
+    throw new Error('A leaf has no formula: it holds its value.');
+  },
+  lowering: { kind: 'leaf' },
+};
+
+/** A node that holds a value, or (without one) waits for it as a placeholder or as an assignment. */
+export function leafNode(shape: Shape, dtype: DType, value?: Value): Node {
+  const node = recordNode(leafOperation, [], shape, dtype);
+  node.value = value;
+  return node;
+}
+
+export function isLeaf(node: Entry): boolean {
+  return node.operation === leafOperation;
+}

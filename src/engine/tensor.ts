@@ -1,0 +1,182 @@
+/** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
+import { type DType, type NumberArray, referenceArray } from './dtype.ts';
+import { evaluate } from './evaluate.ts';
+import { checkShape, formatShape, ShapeError, type Shape, sizeOf } from './shape.ts';
+import { type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
+
+export class Tensor {
+  /** The node on the tape; for those who read or extend the engine. `assign` alone moves a handle to another node. */
+  node: Node;
+
+  constructor(node: Node) {
+    this.node = node;
+  }
+
+  get shape(): Shape {
+    return this.node.shape;
+  }
+
+  get dtype(): DType {
+    return this.node.dtype;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.node.shape);
+  }
+
+  /**
+   * Computes the tensor (and runs every waiting `assign`) and resolves to a copy of its elements, last dim fastest:
+   * Float32Array for f32 (Float64Array on the reference executor), Int32Array, Uint32Array, or Uint8Array for bool.
+   */
+  async data(): Promise<NumberArray> {
+    const [values] = await evaluate([this.node], 'read');
+    return values.slice();
+  }
+
+  /** Like `data`, for a tensor of one element: the number. */
+  async item(): Promise<number> {
+    if (this.size !== 1) {
+      throw new ShapeError(`item: expected a tensor of one element, got shape ${formatShape(this.shape)}; use data().`);
+    }
+    return (await this.data())[0];
+  }
+
+  /** The same values, through which no gradient flows (PyTorch's `detach`). */
+  detach(): Tensor {
+    return record(detachOperation, [this], this.shape, this.dtype);
+  }
+
+  /** Computes the tensor and keeps it on the device, so that later graphs start from it. */
+  async run(): Promise<this> {
+    await evaluate([this.node], 'keep');
+    return this;
+  }
+
+  /** Frees the memory that the value holds. Using the tensor afterwards is an error. */
+  dispose(): void {
+    const { value } = this.node;
+    if (value?.kind === 'device') value.storage.release();
+    this.node.value = { kind: 'gone', reason: `This tensor of shape ${formatShape(this.shape)} was disposed of.` };
+    this.node.source = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const detachOperation: Operation = {
+  name: 'detach',
+  key: 'detach',
+  gradients: ['zero'],
+  reference: ([x]) => x,
+  lowering: { kind: 'inline', alias: true, cost: 0, emit: (emitter, index) => emitter.input(0, index) },
+};
+
+/** Records one use of an operation whose shapes have been checked. */
+export function record(operation: Operation, inputs: readonly Tensor[], shape: Shape, dtype: DType): Tensor {
+  return new Tensor(recordNode(operation, inputs.map((input) => input.node), shape, dtype));
+}
+
+export type NestedNumbers = number | boolean | readonly NestedNumbers[];
+
+/**
+ * A tensor of given values: a number, nested lists, or a flat array with a shape.
+ *
+ * dtype defaults to the typed array's own (Int32Array: i32, Uint32Array: u32), bool for booleans, else f32.
+ * Values are copied. Throws where lists are ragged or the number of values is not the shape's.
+ */
+export function tensor(
+  values: NestedNumbers | NumberArray,
+  options: { readonly shape?: Shape; readonly dtype?: DType } = {},
+): Tensor {
+  const flat: number[] = [];
+  const typed = ArrayBuffer.isView(values) ? values : undefined;
+  const ownShape = typed ? [typed.length] : flatten(values as NestedNumbers, flat, 0);
+  const dtype = options.dtype ?? defaultDType(values);
+  const shape = options.shape ?? ownShape;
+  checkShape('tensor', shape);
+  const source: ArrayLike<number> = typed ?? flat;
+  if (sizeOf(shape) !== source.length) {
+    throw new ShapeError(
+      `tensor: shape ${formatShape(shape)} needs ${sizeOf(shape)} values, ${source.length} were given.`,
+    );
+  }
+  const data =
+    dtype === 'f32' && values instanceof Float32Array ? values.slice() : referenceArray(dtype, source.length);
+  if (!(data instanceof Float32Array)) {
+    for (let i = 0; i < data.length; i++) data[i] = dtype === 'bool' ? Number(Boolean(source[i])) : source[i];
+  }
+  const handle = new Tensor(leafNode([...shape], dtype, { kind: 'host', data }));
+  handle.node.owner = new WeakRef(handle);
+  return handle;
+}
+
+function defaultDType(values: NestedNumbers | NumberArray): DType {
+  if (values instanceof Int32Array) return 'i32';
+  if (values instanceof Uint32Array) return 'u32';
+  let first: unknown = values;
+  while (Array.isArray(first)) first = first[0];
+  return typeof first === 'boolean' ? 'bool' : 'f32';
+}
+
+function flatten(values: NestedNumbers, out: number[], depth: number): number[] {
+  if (typeof values === 'number' || typeof values === 'boolean') {
+    out.push(Number(values));
+    return [];
+  }
+  if (!Array.isArray(values)) {
+    throw new TypeError(`tensor: expected numbers, nested lists or a typed array, got ${typeof values}.`);
+  }
+  const shapes = values.map((value: NestedNumbers) => flatten(value, out, depth + 1));
+  const ragged = shapes.find((shape) => shape.join() !== shapes[0].join());
+  if (ragged) {
+    throw new ShapeError(
+      `tensor: nested lists are ragged at depth ${depth + 1}: ${formatShape(shapes[0])} beside ${formatShape(ragged)}.`,
+    );
+  }
+  return [values.length, ...(shapes[0] ?? [])];
+}
+
+/** One value everywhere (PyTorch's `full`). The number is part of the graph's structure: use `tensor` for what varies. */
+export function full(shape: Shape, value: number, dtype: DType = 'f32'): Tensor {
+  checkShape('full', shape);
+  return record(fullOperation(value), [], [...shape], dtype);
+}
+
+export function zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
+  return full(shape, 0, dtype);
+}
+
+export function ones(shape: Shape, dtype: DType = 'f32'): Tensor {
+  return full(shape, 1, dtype);
+}
+
+function fullOperation(value: number): Operation {
+  return {
+    name: 'full',
+    key: `full(${Object.is(value, -0) ? '-0' : value})`,
+    gradients: [],
+    reference: (_, entry: Entry) => referenceArray(entry.dtype, sizeOf(entry.shape)).fill(value),
+    lowering: { kind: 'inline', cost: 0, emit: (emitter, _, entry) => emitter.constant(value, entry.dtype) },
+  };
+}
+
+/** 0, 1, ..., count - 1. */
+export function arange(count: number, dtype: DType = 'f32'): Tensor {
+  checkShape('arange', [count]);
+  return record(arangeOperation, [], [count], dtype);
+}
+
+const arangeOperation: Operation = {
+  name: 'arange',
+  key: 'arange',
+  gradients: [],
+  reference: (_, entry) => referenceArray(entry.dtype, sizeOf(entry.shape)).map((_value, i) => i) as NumberArray,
+  lowering: {
+    kind: 'inline',
+    cost: 0,
+    emit: (_, index, entry) => (entry.dtype === 'u32' ? index.position : `${entry.dtype}(${index.position})`),
+  },
+};

@@ -1,0 +1,93 @@
+/** Files on disk: whole or not at all when written, and errors as sentences when read. */
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+
+const gunzipAsync = promisify(gunzip);
+
+/**
+ * Writes `content` so that `path` holds either its old content or all of the new, even if the process is killed:
+ * a temporary file beside it, flushed to disk, then renamed. On failure the temporary file is removed and an Error says why.
+ */
+export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    await writeFile(temporary, content, { flush: true });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new Error(`Could not write ${path}: ${writeProblem(error, path)}`, { cause: error });
+  }
+}
+
+/**
+ * Reads a whole file; one whose name ends in `.gz` comes back decompressed.
+ *
+ * `what` says in an error what the file was for: "CIFAR-10 training images". Throws an Error with a sentence for a file
+ * that is missing, a folder, unreadable, or a gzip stream that is cut off or damaged.
+ */
+export async function readBytes(path: string, what: string): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new Error(`Could not read ${what} from ${path}: ${readProblem(error)}`, { cause: error });
+  }
+  if (!path.endsWith('.gz')) {
+    return bytes;
+  }
+  try {
+    return await gunzipAsync(bytes);
+  } catch (error) {
+    throw new Error(`Could not decompress ${what} from ${path}: ${gzipProblem(error)}`, { cause: error });
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** What went wrong when reading, as the end of a sentence. `error` is what Node's file functions throw. */
+export function readProblem(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'there is no such file; check the path.';
+    case 'EISDIR':
+      return 'it is a folder, but a file was expected.';
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied; allow this user to read it.';
+    default:
+      return `${error instanceof Error ? error.message : error}.`;
+  }
+}
+
+/** What went wrong when writing `path`, as the end of a sentence. */
+export function writeProblem(error: unknown, path: string): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return `there is no folder ${dirname(path)}; create it first.`;
+    case 'EISDIR':
+    case 'ENOTEMPTY':
+    case 'EEXIST':
+      return `${basename(path)} is a folder, but a file was expected.`;
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return 'permission denied; choose a folder that this user may write to.';
+    case 'ENOSPC':
+      return 'the disk is full; free some space.';
+    default:
+      return `${error instanceof Error ? error.message : error}.`;
+  }
+}
+
+function gzipProblem(error: unknown): string {
+  return codeOf(error) === 'Z_BUF_ERROR'
+    ? 'the gzip data is cut off; fetch the file again.'
+    : `it is not a sound gzip file (${error instanceof Error ? error.message : error}); fetch it again.`;
+}

@@ -1,0 +1,241 @@
+import { type Conv2dSizes, conv2dFlops, conv2dParams, conv2dUniforms } from './conv2d.ts';
+import { gemm, gemmGrid } from './gemm.ts';
+import { grid, type Kernel, linearMain } from './kernel.ts';
+import type { Variant } from './matmul.ts';
+
+const declarations = /* wgsl */ `${conv2dParams}
+@group(0) @binding(0) var<storage, read> g: array<f32>;
+@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<uniform> p: Params;
+`;
+
+/**
+ * dx[n, c, h, w] = Σk,r,s g[n, k, (h + paddingH − r·dilationH) / strideH, (w + paddingW − s·dilationW) / strideW] · w[k, c, r, s]
+ * over the r and s for which both divisions are exact and inside g.
+ *
+ * Which r and s those are depends on h mod strideH and w mod strideW, the phase. An invocation computes 8 pixels of
+ * one phase × 8 channels c in four 4 × 4 matrices, 4 channels k at a time, and visits its phase's r and s alone.
+ * `ragged`: K / groups is no multiple of 4.
+ */
+const direct = (ragged: boolean) => /* wgsl */ `${declarations}
+const ragged = ${ragged};
+
+// Pixels per image and phase, along each axis: the last of them may lie beyond the edge.
+fn phaseSize() -> vec2u {
+  return (vec2u(p.H, p.W) + vec2u(p.strideH, p.strideW) - 1u) / vec2u(p.strideH, p.strideW);
+}
+
+// Four pixels h = row · strideH + phase.x, w = column · strideW + phase.y.
+struct Pixels {
+  row: vec4u,
+  column: vec4u,
+  g: vec4u, // offset of g[n, 0, row, column]
+  output: vec4u, // offset of output[n, 0, h, w]
+  real: vec4<bool>, // to be stored
+}
+
+fn pixels(first: u32, phase: vec2u) -> Pixels {
+  let size = phaseSize();
+  let count = p.N * size.x * size.y;
+  let index = first + vec4u(0u, 1u, 2u, 3u);
+  let i = min(index, vec4u(count - 1u));
+  let n = i / (size.x * size.y);
+  let row = i / size.y % size.x;
+  let column = i % size.y;
+  let h = row * p.strideH + phase.x;
+  let w = column * p.strideW + phase.y;
+  return Pixels(
+    row,
+    column,
+    (n * p.K * p.P + row) * p.Q + column,
+    (n * p.C * p.H + h) * p.W + w,
+    (index < vec4u(count)) & (h < vec4u(p.H)) & (w < vec4u(p.W)),
+  );
+}
+
+// The r with r · dilation ≡ offset (mod stride): the first, the distance to the next, and how many.
+fn taps(offset: u32, stride: u32, dilation: u32, size: u32) -> vec3u {
+  var first = 0u;
+  while (first < size && first * dilation % stride != offset % stride) { first++; }
+  var distance = 1u;
+  while (distance * dilation % stride != 0u) { distance++; }
+  return vec3u(first, distance, (size - first + distance - 1u) / distance);
+}
+
+// k, or the last one there is, so that every load stays within its bounds.
+fn clamped(k: u32) -> u32 {
+  if (!ragged) { return k; }
+  return min(k, p.Kg - 1u);
+}
+
+// g[n, k, row, column] at four pixels; zero outside g and beyond the group's channels.
+fn loadG(start: vec4u, inside: vec4<bool>, k: u32) -> vec4f {
+  let at = start + clamped(k) * p.P * p.Q;
+  let values = select(vec4f(), vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), inside);
+  if (!ragged) { return values; }
+  return select(vec4f(), values, k < p.Kg);
+}
+
+// w[k, c, r, s] of four channels c; zero beyond the group's channels k.
+fn loadW(start: vec4u, k: u32) -> vec4f {
+  let at = start + clamped(k) * p.Cg * p.R * p.S;
+  let values = vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
+  if (!ragged) { return values; }
+  return select(vec4f(), values, k < p.Kg);
+}
+
+fn storeRow(group: u32, c: u32, to: Pixels, row: vec4f) {
+  if (c >= p.Cg) { return; }
+  let channel = (group * p.Cg + c) * p.H * p.W;
+  if (to.real.x) { output[to.output.x + channel] = row.x; }
+  if (to.real.y) { output[to.output.y + channel] = row.y; }
+  if (to.real.z) { output[to.output.z + channel] = row.z; }
+  if (to.real.w) { output[to.output.w + channel] = row.w; }
+}
+
+fn storeRows(group: u32, c: u32, to: Pixels, rows: mat4x4f) {
+  storeRow(group, c, to, rows[0]);
+  storeRow(group, c + 1u, to, rows[1]);
+  storeRow(group, c + 2u, to, rows[2]);
+  storeRow(group, c + 3u, to, rows[3]);
+}
+${linearMain}
+  let size = phaseSize();
+  let pixelBlocks = (p.N * size.x * size.y + 7u) / 8u;
+  let phases = p.strideH * p.strideW;
+  let channelBlocks = (p.Cg + 7u) / 8u;
+  if (i >= pixelBlocks * phases * channelBlocks * p.groups) { return; }
+  let pixel = i % pixelBlocks * 8u;
+  let phase = vec2u(i / pixelBlocks % phases / p.strideW, i / pixelBlocks % p.strideW);
+  let c = i / pixelBlocks / phases % channelBlocks * 8u;
+  let group = i / pixelBlocks / phases / channelBlocks;
+
+  let pixels0 = pixels(pixel, phase);
+  let pixels1 = pixels(pixel + 4u, phase);
+  let four = vec4u(0u, 1u, 2u, 3u);
+  let kernels0 = (group * p.Kg * p.Cg + min(c + four, vec4u(p.Cg - 1u))) * p.R * p.S;
+  let kernels1 = (group * p.Kg * p.Cg + min(c + 4u + four, vec4u(p.Cg - 1u))) * p.R * p.S;
+
+  // Under tap r, pixel row i of the phase reads row i + up of g; each further tap of the phase reads some rows less.
+  let tapsR = taps(phase.x + p.paddingH, p.strideH, p.dilationH, p.R);
+  let tapsS = taps(phase.y + p.paddingW, p.strideW, p.dilationW, p.S);
+  let firstUp = (i32(phase.x + p.paddingH) - i32(tapsR.x * p.dilationH)) / i32(p.strideH);
+  let firstLeft = (i32(phase.y + p.paddingW) - i32(tapsS.x * p.dilationW)) / i32(p.strideW);
+  let lessUp = tapsR.y * p.dilationH / p.strideH;
+  let lessLeft = tapsS.y * p.dilationW / p.strideW;
+
+  // out[pixels][channels]: a column of the matrix is a channel.
+  var out00 = mat4x4f();
+  var out01 = mat4x4f();
+  var out10 = mat4x4f();
+  var out11 = mat4x4f();
+  var r = tapsR.x;
+  var s = tapsS.x;
+  var up = u32(firstUp);
+  var left = u32(firstLeft);
+  var k = 0u;
+  let steps = tapsR.z * tapsS.z * ((p.Kg + 3u) / 4u);
+  for (var step = 0u; step < steps; step++) {
+    // Above or left of g, u32 wraps to a huge number, so that one comparison tests both edges.
+    let inside0 = (pixels0.row + up < vec4u(p.P)) & (pixels0.column + left < vec4u(p.Q));
+    let inside1 = (pixels1.row + up < vec4u(p.P)) & (pixels1.column + left < vec4u(p.Q));
+    let image = group * p.Kg * p.P * p.Q;
+    let g0 = image + select(vec4u(), pixels0.g + up * p.Q + left, inside0);
+    let g1 = image + select(vec4u(), pixels1.g + up * p.Q + left, inside1);
+    let w0 = kernels0 + r * p.S + s;
+    let w1 = kernels1 + r * p.S + s;
+
+    let G0 = mat4x4f(loadG(g0, inside0, k), loadG(g0, inside0, k + 1u), loadG(g0, inside0, k + 2u), loadG(g0, inside0, k + 3u));
+    let G1 = mat4x4f(loadG(g1, inside1, k), loadG(g1, inside1, k + 1u), loadG(g1, inside1, k + 2u), loadG(g1, inside1, k + 3u));
+    let W0 = transpose(mat4x4f(loadW(w0, k), loadW(w0, k + 1u), loadW(w0, k + 2u), loadW(w0, k + 3u)));
+    let W1 = transpose(mat4x4f(loadW(w1, k), loadW(w1, k + 1u), loadW(w1, k + 2u), loadW(w1, k + 3u)));
+    out00 += G0 * W0;
+    out01 += G0 * W1;
+    out10 += G1 * W0;
+    out11 += G1 * W1;
+
+    k += 4u;
+    if (k >= p.Kg) {
+      k = 0u;
+      s += tapsS.y;
+      left -= lessLeft;
+      if (s >= p.S) {
+        s = tapsS.x;
+        left = u32(firstLeft);
+        r += tapsR.y;
+        up -= lessUp;
+      }
+    }
+  }
+  storeRows(group, c, pixels0, out00);
+  storeRows(group, c + 4u, pixels0, out01);
+  storeRows(group, c, pixels1, out10);
+  storeRows(group, c + 4u, pixels1, out11);
+}`;
+
+/** The same formula for `gemm`: M = channels c of a group, N = pixels (n, h, w), K = (k, r, s), batches = groups. */
+const tiled = gemm(/* wgsl */ `${declarations}
+fn extent() -> vec4u {
+  return vec4u(p.Cg, p.N * p.H * p.W, p.Kg * p.R * p.S, p.groups);
+}
+
+fn contiguousInK() -> vec2<bool> {
+  return vec2<bool>(true, false);
+}
+
+fn loadA(group: u32, c: u32, krs: u32) -> vec4f {
+  let RS = p.R * p.S;
+  if (krs >= p.Kg * RS) { return vec4f(); }
+  let channel = min(c + vec4u(0u, 1u, 2u, 3u), vec4u(p.Cg - 1u));
+  let at = ((group * p.Kg + krs / RS) * p.Cg + channel) * RS + krs % RS;
+  return vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
+}
+
+fn loadB(group: u32, krs: u32, pixel: u32) -> vec4f {
+  if (krs >= p.Kg * p.R * p.S) { return vec4f(); }
+  let i = min(pixel + vec4u(0u, 1u, 2u, 3u), vec4u(p.N * p.H * p.W - 1u));
+  let n = i / (p.H * p.W);
+  let k = group * p.Kg + krs / (p.R * p.S);
+  // Above or left of g, u32 wraps to a huge number, so that one comparison tests both edges.
+  let up = i / p.W % p.H + p.paddingH - krs / p.S % p.R * p.dilationH;
+  let left = i % p.W + p.paddingW - krs % p.S * p.dilationW;
+  let row = up / p.strideH;
+  let column = left / p.strideW;
+  let exact = (row * p.strideH == up) & (column * p.strideW == left);
+  let inside = (row < vec4u(p.P)) & (column < vec4u(p.Q)) & exact;
+  let at = select(vec4u(), ((n * p.K + k) * p.P + row) * p.Q + column, inside);
+  return select(vec4f(), vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), inside);
+}
+
+fn store(group: u32, c: u32, pixel: u32, row: vec4f) {
+  let HW = p.H * p.W;
+  if (c >= p.Cg) { return; }
+  let to = (group * p.Cg + c) * HW;
+  for (var j = 0u; j < 4u; j++) {
+    let i = pixel + j;
+    if (i < p.N * HW) { output[i / HW * p.C * HW + to + i % HW] = row[j]; }
+  }
+}`);
+
+/**
+ * The kernel of the gradient of `conv2d` with respect to its input; inputs g[N, K, P, Q], w[K, C / groups, R, S];
+ * output dx[N, C, H, W]; all f32; `torch.nn.grad.conv2d_input`.
+ * Throws RangeError when the outputs outnumber 32-bit indices.
+ */
+export function conv2dInputGrad(variant: Variant, sizes: Conv2dSizes): Kernel {
+  const { n, c, h, w, k, stride, groups } = sizes;
+  const channels = c / groups;
+  const phasePixels = n * Math.ceil(h / stride[0]) * Math.ceil(w / stride[1]);
+  const pixelBlocks = Math.ceil(phasePixels / 8) * stride[0] * stride[1];
+  return {
+    name: `conv2dInputGrad.${variant}`,
+    source: variant === 'direct' ? direct((k / groups) % 4 !== 0) : tiled,
+    uniforms: conv2dUniforms(sizes),
+    workgroups:
+      variant === 'direct'
+        ? grid(pixelBlocks * Math.ceil(channels / 8) * groups)
+        : gemmGrid(channels, n * h * w, groups),
+    flops: conv2dFlops(sizes),
+  };
+}

@@ -1,0 +1,196 @@
+import { type Conv2dSizes, conv2dFlops, conv2dParams, conv2dUniforms } from './conv2d.ts';
+import { gemm, gemmGrid } from './gemm.ts';
+import { grid, type Kernel, workgroupSize } from './kernel.ts';
+import type { Variant } from './matmul.ts';
+
+const declarations = /* wgsl */ `${conv2dParams}
+@group(0) @binding(0) var<storage, read> g: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<uniform> p: Params;
+
+// Four of the (C / groups)·R·S weights of a channel k (those beyond the last repeat it).
+// Left of or above the image, u32 wraps to a huge number, so that h < H tests both edges.
+struct Weights {
+  h: vec4u, // row of x under p = 0
+  w: vec4u,
+  x: vec4u, // offset of x[0, c, h, w]
+}
+
+fn weights(group: u32, first: u32) -> Weights {
+  let i = min(first + vec4u(0u, 1u, 2u, 3u), vec4u(p.Cg * p.R * p.S - 1u));
+  let c = group * p.Cg + i / (p.R * p.S);
+  let h = i / p.S % p.R * p.dilationH - p.paddingH;
+  let w = i % p.S * p.dilationW - p.paddingW;
+  return Weights(h, w, (c * p.H + h) * p.W + w);
+}
+
+// The output of channel k of the group at the weights crs .. crs + 3.
+fn storeRow(group: u32, k: u32, crs: u32, row: vec4f) {
+  let count = p.Cg * p.R * p.S;
+  if (k >= p.Kg || crs >= count) { return; }
+  let start = (group * p.Kg + k) * count + crs;
+  output[start] = row.x;
+  if (crs + 1u < count) { output[start + 1u] = row.y; }
+  if (crs + 2u < count) { output[start + 2u] = row.z; }
+  if (crs + 3u < count) { output[start + 3u] = row.w; }
+}`;
+
+/** Invocations in a workgroup of the direct kernel: few, since there are few of them to share between cores. */
+const directSize = 8;
+
+/**
+ * dw[k, c, r, s] = Σn,p,q g[n, k, p, q] · x[n, c, p·strideH + r·dilationH − paddingH, q·strideW + s·dilationW − paddingW]
+ *
+ * An invocation computes 8 channels k × 8 weights (c, r, s) in four 4 × 4 matrices, 4 images n at a time, because
+ * what the image's edges exclude is the same for all n. One flat loop over (n, p, q).
+ * `ragged`: N is no multiple of 4.
+ */
+const direct = (ragged: boolean) => /* wgsl */ `${declarations}
+const ragged = ${ragged};
+
+// n, or the last one there is, so that every load stays within its bounds.
+fn clamped(n: u32) -> u32 {
+  if (!ragged) { return n; }
+  return min(n, p.N - 1u);
+}
+
+// g[n, k, p, q] of four channels k; zero beyond N.
+fn loadG(start: vec4u, n: u32) -> vec4f {
+  let at = start + clamped(n) * p.K * p.P * p.Q;
+  let values = vec4f(g[at.x], g[at.y], g[at.z], g[at.w]);
+  if (!ragged) { return values; }
+  return select(vec4f(), values, n < p.N);
+}
+
+// x[n, c, h, w] under four weights (c, r, s); zero outside the image and beyond N.
+fn loadX(start: vec4u, inside: vec4<bool>, n: u32) -> vec4f {
+  let at = start + clamped(n) * p.C * p.H * p.W;
+  let values = select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
+  if (!ragged) { return values; }
+  return select(vec4f(), values, n < p.N);
+}
+
+fn storeRows(group: u32, k: u32, crs: u32, rows: mat4x4f) {
+  storeRow(group, k, crs, rows[0]);
+  storeRow(group, k + 1u, crs, rows[1]);
+  storeRow(group, k + 2u, crs, rows[2]);
+  storeRow(group, k + 3u, crs, rows[3]);
+}
+
+@compute @workgroup_size(${directSize})
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * ${directSize}u;
+  let weightBlocks = (p.Cg * p.R * p.S + 7u) / 8u;
+  let channelBlocks = (p.Kg + 7u) / 8u;
+  if (i >= weightBlocks * channelBlocks * p.groups) { return; }
+  let crs = i % weightBlocks * 8u;
+  let k = i / weightBlocks % channelBlocks * 8u;
+  let group = i / weightBlocks / channelBlocks;
+
+  let weights0 = weights(group, crs);
+  let weights1 = weights(group, crs + 4u);
+  let PQ = p.P * p.Q;
+  let four = vec4u(0u, 1u, 2u, 3u);
+  let channels0 = (group * p.Kg + min(k + four, vec4u(p.Kg - 1u))) * PQ;
+  let channels1 = (group * p.Kg + min(k + 4u + four, vec4u(p.Kg - 1u))) * PQ;
+
+  // out[channels][weights]: a column of the matrix is a channel.
+  var out00 = mat4x4f();
+  var out01 = mat4x4f();
+  var out10 = mat4x4f();
+  var out11 = mat4x4f();
+  var n = 0u;
+  var P = 0u;
+  var Q = 0u;
+  let steps = (p.N + 3u) / 4u * PQ;
+  for (var step = 0u; step < steps; step++) {
+    let h = P * p.strideH;
+    let w = Q * p.strideW;
+    let inside0 = (weights0.h + h < vec4u(p.H)) & (weights0.w + w < vec4u(p.W));
+    let inside1 = (weights1.h + h < vec4u(p.H)) & (weights1.w + w < vec4u(p.W));
+    let x0 = select(vec4u(), weights0.x + h * p.W + w, inside0);
+    let x1 = select(vec4u(), weights1.x + h * p.W + w, inside1);
+    let g0 = channels0 + P * p.Q + Q;
+    let g1 = channels1 + P * p.Q + Q;
+
+    let X0 = mat4x4f(loadX(x0, inside0, n), loadX(x0, inside0, n + 1u), loadX(x0, inside0, n + 2u), loadX(x0, inside0, n + 3u));
+    let X1 = mat4x4f(loadX(x1, inside1, n), loadX(x1, inside1, n + 1u), loadX(x1, inside1, n + 2u), loadX(x1, inside1, n + 3u));
+    let G0 = transpose(mat4x4f(loadG(g0, n), loadG(g0, n + 1u), loadG(g0, n + 2u), loadG(g0, n + 3u)));
+    let G1 = transpose(mat4x4f(loadG(g1, n), loadG(g1, n + 1u), loadG(g1, n + 2u), loadG(g1, n + 3u)));
+    out00 += X0 * G0;
+    out01 += X1 * G0;
+    out10 += X0 * G1;
+    out11 += X1 * G1;
+
+    Q++;
+    if (Q == p.Q) {
+      Q = 0u;
+      P++;
+      if (P == p.P) {
+        P = 0u;
+        n += 4u;
+      }
+    }
+  }
+  storeRows(group, k, crs, out00);
+  storeRows(group, k, crs + 4u, out01);
+  storeRows(group, k + 4u, crs, out10);
+  storeRows(group, k + 4u, crs + 4u, out11);
+}`;
+
+/** The same formula for `gemm`: M = channels k of a group, N = weights (c, r, s), K = pixels (n, p, q), batches = groups. */
+const tiled = gemm(/* wgsl */ `${declarations}
+
+fn extent() -> vec4u {
+  return vec4u(p.Kg, p.Cg * p.R * p.S, p.N * p.P * p.Q, p.groups);
+}
+
+fn contiguousInK() -> vec2<bool> {
+  return vec2<bool>(true, true);
+}
+
+fn loadA(group: u32, k: u32, pixel: u32) -> vec4f {
+  let PQ = p.P * p.Q;
+  if (pixel >= p.N * PQ) { return vec4f(); }
+  let channel = group * p.Kg + min(k + vec4u(0u, 1u, 2u, 3u), vec4u(p.Kg - 1u));
+  let at = (pixel / PQ * p.K + channel) * PQ + pixel % PQ;
+  return vec4f(g[at.x], g[at.y], g[at.z], g[at.w]);
+}
+
+fn loadB(group: u32, pixel: u32, crs: u32) -> vec4f {
+  let PQ = p.P * p.Q;
+  if (pixel >= p.N * PQ) { return vec4f(); }
+  let from = weights(group, crs);
+  let h = pixel / p.Q % p.P * p.strideH;
+  let w = pixel % p.Q * p.strideW;
+  let inside = (from.h + h < vec4u(p.H)) & (from.w + w < vec4u(p.W));
+  let at = select(vec4u(), from.x + (pixel / PQ * p.C * p.H + h) * p.W + w, inside);
+  return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
+}
+
+fn store(group: u32, k: u32, crs: u32, row: vec4f) {
+  storeRow(group, k, crs, row);
+}`);
+
+/**
+ * The kernel of the gradient of `conv2d` with respect to its weight; inputs g[N, K, P, Q], x[N, C, H, W];
+ * output dw[K, C / groups, R, S]; all f32; `torch.nn.grad.conv2d_weight`.
+ * Throws RangeError when the outputs outnumber 32-bit indices.
+ */
+export function conv2dWeightGrad(variant: Variant, sizes: Conv2dSizes): Kernel {
+  const { n, c, k, r, s, groups } = sizes;
+  const channels = k / groups;
+  const weights = (c / groups) * r * s;
+  const blocks = Math.ceil(channels / 8) * Math.ceil(weights / 8) * groups;
+  return {
+    name: `conv2dWeightGrad.${variant}`,
+    source: variant === 'direct' ? direct(n % 4 !== 0) : tiled,
+    uniforms: conv2dUniforms(sizes),
+    workgroups:
+      variant === 'direct'
+        ? grid(Math.ceil(blocks / directSize) * workgroupSize)
+        : gemmGrid(channels, weights, groups),
+    flops: conv2dFlops(sizes),
+  };
+}

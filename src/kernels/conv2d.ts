@@ -1,0 +1,227 @@
+import { gemm, gemmGrid } from './gemm.ts';
+import { grid, type Kernel, linearMain } from './kernel.ts';
+import type { Variant } from './matmul.ts';
+
+/** Sizes of y[N, K, P, Q] = x[N, C, H, W] convolved with w[K, C / groups, R, S]. */
+export interface Conv2dSizes {
+  readonly n: number;
+  readonly c: number;
+  readonly h: number;
+  readonly w: number;
+  readonly k: number;
+  readonly r: number;
+  readonly s: number;
+  readonly p: number;
+  readonly q: number;
+  /** [along H, along W], as all pairs here. */
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
+}
+
+/** The uniform of a convolution and of its two gradients. Cg and Kg are channels of one group. */
+export const conv2dParams = /* wgsl */ `
+struct Params {
+  N: u32, C: u32, H: u32, W: u32, K: u32, R: u32, S: u32, P: u32, Q: u32,
+  Cg: u32, Kg: u32, groups: u32,
+  strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, dilationH: u32, dilationW: u32,
+}`;
+
+/** The words of `conv2dParams`. */
+export function conv2dUniforms(sizes: Conv2dSizes): number[] {
+  const { n, c, h, w, k, r, s, p, q, stride, padding, dilation, groups } = sizes;
+  return [n, c, h, w, k, r, s, p, q, c / groups, k / groups, groups, ...stride, ...padding, ...dilation];
+}
+
+/** Multiplications and additions of a convolution; its two gradients have as many. */
+export function conv2dFlops({ n, c, k, r, s, p, q, groups }: Conv2dSizes): number {
+  return 2 * n * k * p * q * (c / groups) * r * s;
+}
+
+const declarations = /* wgsl */ `${conv2dParams}
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<uniform> p: Params;
+
+// Four of the N·P·Q output pixels (those beyond the last repeat it).
+// Left of or above the image, u32 wraps to a huge number, so that h < H tests both edges.
+struct Pixels {
+  h: vec4u, // row of x under r = 0
+  w: vec4u,
+  x: vec4u, // offset of x[n, 0, h, w]
+  output: vec4u, // offset of output[n, 0, p, q]
+}
+
+fn pixels(first: u32) -> Pixels {
+  let i = min(first + vec4u(0u, 1u, 2u, 3u), vec4u(p.N * p.P * p.Q - 1u));
+  let n = i / (p.P * p.Q);
+  let P = i / p.Q % p.P;
+  let Q = i % p.Q;
+  let h = P * p.strideH - p.paddingH;
+  let w = Q * p.strideW - p.paddingW;
+  return Pixels(h, w, (n * p.C * p.H + h) * p.W + w, (n * p.K * p.P + P) * p.Q + Q);
+}
+
+// The output of channel k of the group at the pixels i .. i + 3.
+fn storeRow(group: u32, k: u32, i: u32, to: vec4u, row: vec4f) {
+  let count = p.N * p.P * p.Q;
+  if (k >= p.Kg || i >= count) { return; }
+  let channel = (group * p.Kg + k) * p.P * p.Q;
+  output[to.x + channel] = row.x;
+  if (i + 1u < count) { output[to.y + channel] = row.y; }
+  if (i + 2u < count) { output[to.z + channel] = row.z; }
+  if (i + 3u < count) { output[to.w + channel] = row.w; }
+}`;
+
+/**
+ * y[n, k, p, q] = Σc,r,s x[n, c, p·strideH + r·dilationH − paddingH, q·strideW + s·dilationW − paddingW] · w[k, c, r, s]
+ *
+ * An invocation computes 8 pixels (n, p, q) × 8 channels k in four 4 × 4 matrices, 4 channels c at a time. One flat
+ * loop over (r, s, c): a software adapter copies every sum on entering a loop.
+ * `ragged`: C / groups is no multiple of 4.
+ */
+const direct = (ragged: boolean) => /* wgsl */ `${declarations}
+const ragged = ${ragged};
+
+// c, or the last one there is, so that every load stays within its bounds.
+fn clamped(c: u32) -> u32 {
+  if (!ragged) { return c; }
+  return min(c, p.Cg - 1u);
+}
+
+// x[n, c, h, w] at four pixels; zero outside the image and beyond the group's channels.
+fn loadX(start: vec4u, inside: vec4<bool>, c: u32) -> vec4f {
+  let at = start + clamped(c) * p.H * p.W;
+  let values = select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
+  if (!ragged) { return values; }
+  return select(vec4f(), values, c < p.Cg);
+}
+
+// w[k, c, r, s] of four channels k; zero beyond the group's channels c.
+fn loadW(start: vec4u, c: u32) -> vec4f {
+  let at = start + clamped(c) * p.R * p.S;
+  let values = vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
+  if (!ragged) { return values; }
+  return select(vec4f(), values, c < p.Cg);
+}
+
+fn storeRows(group: u32, k: u32, i: u32, to: vec4u, rows: mat4x4f) {
+  storeRow(group, k, i, to, rows[0]);
+  storeRow(group, k + 1u, i, to, rows[1]);
+  storeRow(group, k + 2u, i, to, rows[2]);
+  storeRow(group, k + 3u, i, to, rows[3]);
+}
+${linearMain}
+  let pixelBlocks = (p.N * p.P * p.Q + 7u) / 8u;
+  let channelBlocks = (p.Kg + 7u) / 8u;
+  if (i >= pixelBlocks * channelBlocks * p.groups) { return; }
+  let pixel = i % pixelBlocks * 8u;
+  let k = i / pixelBlocks % channelBlocks * 8u;
+  let group = i / pixelBlocks / channelBlocks;
+
+  let pixels0 = pixels(pixel);
+  let pixels1 = pixels(pixel + 4u);
+  let four = vec4u(0u, 1u, 2u, 3u);
+  let kernels0 = (group * p.Kg + min(k + four, vec4u(p.Kg - 1u))) * p.Cg * p.R * p.S;
+  let kernels1 = (group * p.Kg + min(k + 4u + four, vec4u(p.Kg - 1u))) * p.Cg * p.R * p.S;
+
+  // out[pixels][channels]: a column of the matrix is a channel.
+  var out00 = mat4x4f();
+  var out01 = mat4x4f();
+  var out10 = mat4x4f();
+  var out11 = mat4x4f();
+  var r = 0u;
+  var s = 0u;
+  var c = 0u;
+  let steps = p.R * p.S * ((p.Cg + 3u) / 4u);
+  for (var step = 0u; step < steps; step++) {
+    let h = r * p.dilationH;
+    let w = s * p.dilationW;
+    let inside0 = (pixels0.h + h < vec4u(p.H)) & (pixels0.w + w < vec4u(p.W));
+    let inside1 = (pixels1.h + h < vec4u(p.H)) & (pixels1.w + w < vec4u(p.W));
+    let image = group * p.Cg * p.H * p.W;
+    let x0 = image + select(vec4u(), pixels0.x + h * p.W + w, inside0);
+    let x1 = image + select(vec4u(), pixels1.x + h * p.W + w, inside1);
+    let w0 = kernels0 + r * p.S + s;
+    let w1 = kernels1 + r * p.S + s;
+
+    let X0 = mat4x4f(loadX(x0, inside0, c), loadX(x0, inside0, c + 1u), loadX(x0, inside0, c + 2u), loadX(x0, inside0, c + 3u));
+    let X1 = mat4x4f(loadX(x1, inside1, c), loadX(x1, inside1, c + 1u), loadX(x1, inside1, c + 2u), loadX(x1, inside1, c + 3u));
+    let W0 = transpose(mat4x4f(loadW(w0, c), loadW(w0, c + 1u), loadW(w0, c + 2u), loadW(w0, c + 3u)));
+    let W1 = transpose(mat4x4f(loadW(w1, c), loadW(w1, c + 1u), loadW(w1, c + 2u), loadW(w1, c + 3u)));
+    out00 += X0 * W0;
+    out01 += X0 * W1;
+    out10 += X1 * W0;
+    out11 += X1 * W1;
+
+    c += 4u;
+    if (c >= p.Cg) {
+      c = 0u;
+      s++;
+      if (s == p.S) {
+        s = 0u;
+        r++;
+      }
+    }
+  }
+  storeRows(group, k, pixel, pixels0.output, out00);
+  storeRows(group, k + 4u, pixel, pixels0.output, out01);
+  storeRows(group, k, pixel + 4u, pixels1.output, out10);
+  storeRows(group, k + 4u, pixel + 4u, pixels1.output, out11);
+}`;
+
+/** The same formula for `gemm`: M = channels k of a group, N = pixels (n, p, q), K = (c, r, s), batches = groups. */
+const tiled = gemm(/* wgsl */ `${declarations}
+
+fn extent() -> vec4u {
+  return vec4u(p.Kg, p.N * p.P * p.Q, p.Cg * p.R * p.S, p.groups);
+}
+
+fn contiguousInK() -> vec2<bool> {
+  return vec2<bool>(true, false);
+}
+
+fn loadA(group: u32, k: u32, crs: u32) -> vec4f {
+  let depth = p.Cg * p.R * p.S;
+  if (crs >= depth) { return vec4f(); }
+  let at = (group * p.Kg + min(k + vec4u(0u, 1u, 2u, 3u), vec4u(p.Kg - 1u))) * depth + crs;
+  return vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
+}
+
+fn loadB(group: u32, crs: u32, pixel: u32) -> vec4f {
+  if (crs >= p.Cg * p.R * p.S) { return vec4f(); }
+  let from = pixels(pixel);
+  let c = group * p.Cg + crs / (p.R * p.S);
+  let h = crs / p.S % p.R * p.dilationH;
+  let w = crs % p.S * p.dilationW;
+  let inside = (from.h + h < vec4u(p.H)) & (from.w + w < vec4u(p.W));
+  let at = select(vec4u(), from.x + (c * p.H + h) * p.W + w, inside);
+  return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
+}
+
+fn store(group: u32, k: u32, pixel: u32, row: vec4f) {
+  storeRow(group, k, pixel, pixels(pixel).output, row);
+}`);
+
+/**
+ * The kernel of y = x convolved with w (cross-correlation, zero padding); inputs x[N, C, H, W], w[K, C / groups, R, S];
+ * output y[N, K, P, Q]; all f32; `torch.nn.functional.conv2d` without bias.
+ * Throws RangeError when the outputs outnumber 32-bit indices.
+ */
+export function conv2d(variant: Variant, sizes: Conv2dSizes): Kernel {
+  const { n, c, k, p, q, groups } = sizes;
+  const pixels = n * p * q;
+  const channels = k / groups;
+  return {
+    name: `conv2d.${variant}`,
+    source: variant === 'direct' ? direct((c / groups) % 4 !== 0) : tiled,
+    uniforms: conv2dUniforms(sizes),
+    workgroups:
+      variant === 'direct'
+        ? grid(Math.ceil(pixels / 8) * Math.ceil(channels / 8) * groups)
+        : gemmGrid(channels, pixels, groups),
+    flops: conv2dFlops(sizes),
+  };
+}

@@ -1,0 +1,164 @@
+import { gemm, gemmGrid } from './gemm.ts';
+import { grid, type Kernel, linearMain } from './kernel.ts';
+
+/** How a hot kernel is written: `direct` for software adapters, `tiled` for GPUs with fast workgroup memory. */
+export type Variant = 'direct' | 'tiled';
+
+/** Sizes of output[batch, m, n] = A[m, k] · B[k, n], in elements. */
+export interface MatmulSizes {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** A is stored as [k, m]. */
+  readonly transposeA: boolean;
+  /** B is stored as [n, k]. */
+  readonly transposeB: boolean;
+  /** Elements between consecutive batches of A; 0 when all batches share one A. */
+  readonly strideA: number;
+  readonly strideB: number;
+}
+
+// A transposed operand differs only in its strides, so one kernel serves all four cases.
+const declarations = /* wgsl */ `
+struct Params {
+  batches: u32, M: u32, N: u32, K: u32,
+  strideA: u32, strideAm: u32, strideAk: u32,
+  strideB: u32, strideBk: u32, strideBn: u32,
+}
+@group(0) @binding(0) var<storage, read> A: array<f32>;
+@group(0) @binding(1) var<storage, read> B: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<uniform> p: Params;
+`;
+
+/**
+ * output[m, n] = Σk A[m, k] · B[k, n]; an invocation computes 8 × 8 outputs in four 4 × 4 matrices, 4 steps of k at
+ * a time. A load costs a software adapter some ten multiplications: 64 loads serve 256 products here.
+ * `ragged`: K is no multiple of 4; a constant, since the check costs a third of the speed.
+ */
+const direct = (ragged: boolean) => /* wgsl */ `${declarations}
+const ragged = ${ragged};
+
+// k, or the last one there is, so that every load stays within its bounds.
+fn clamped(k: u32) -> u32 {
+  if (!ragged) { return k; }
+  return min(k, p.K - 1u);
+}
+
+// A[m, k] of four rows m; zero beyond K.
+fn loadA(rows: vec4u, k: u32) -> vec4f {
+  let at = rows + clamped(k) * p.strideAk;
+  let values = vec4f(A[at.x], A[at.y], A[at.z], A[at.w]);
+  if (!ragged) { return values; }
+  return select(vec4f(), values, k < p.K);
+}
+
+fn loadB(columns: vec4u, k: u32) -> vec4f {
+  let at = columns + clamped(k) * p.strideBk;
+  let values = vec4f(B[at.x], B[at.y], B[at.z], B[at.w]);
+  if (!ragged) { return values; }
+  return select(vec4f(), values, k < p.K);
+}
+
+fn storeRow(batch: u32, m: u32, n: u32, row: vec4f) {
+  if (m >= p.M || n >= p.N) { return; }
+  let start = (batch * p.M + m) * p.N + n;
+  output[start] = row.x;
+  if (n + 1u < p.N) { output[start + 1u] = row.y; }
+  if (n + 2u < p.N) { output[start + 2u] = row.z; }
+  if (n + 3u < p.N) { output[start + 3u] = row.w; }
+}
+
+fn storeRows(batch: u32, m: u32, n: u32, rows: mat4x4f) {
+  storeRow(batch, m, n, rows[0]);
+  storeRow(batch, m + 1u, n, rows[1]);
+  storeRow(batch, m + 2u, n, rows[2]);
+  storeRow(batch, m + 3u, n, rows[3]);
+}
+${linearMain}
+  let blocksM = (p.M + 7u) / 8u;
+  let blocksN = (p.N + 7u) / 8u;
+  if (i >= p.batches * blocksM * blocksN) { return; }
+  let batch = i / (blocksM * blocksN);
+  let m = i / blocksN % blocksM * 8u;
+  let n = i % blocksN * 8u;
+
+  // Rows and columns beyond the edge repeat the last one, and are not stored.
+  let four = vec4u(0u, 1u, 2u, 3u);
+  let rows0 = batch * p.strideA + min(m + four, vec4u(p.M - 1u)) * p.strideAm;
+  let rows1 = batch * p.strideA + min(m + 4u + four, vec4u(p.M - 1u)) * p.strideAm;
+  let columns0 = batch * p.strideB + min(n + four, vec4u(p.N - 1u)) * p.strideBn;
+  let columns1 = batch * p.strideB + min(n + 4u + four, vec4u(p.N - 1u)) * p.strideBn;
+
+  // out[rows][columns]: a column of the matrix is a row of the output.
+  var out00 = mat4x4f();
+  var out01 = mat4x4f();
+  var out10 = mat4x4f();
+  var out11 = mat4x4f();
+  for (var k = 0u; k < p.K; k += 4u) {
+    let A0 = transpose(mat4x4f(loadA(rows0, k), loadA(rows0, k + 1u), loadA(rows0, k + 2u), loadA(rows0, k + 3u)));
+    let A1 = transpose(mat4x4f(loadA(rows1, k), loadA(rows1, k + 1u), loadA(rows1, k + 2u), loadA(rows1, k + 3u)));
+    let B0 = mat4x4f(loadB(columns0, k), loadB(columns0, k + 1u), loadB(columns0, k + 2u), loadB(columns0, k + 3u));
+    let B1 = mat4x4f(loadB(columns1, k), loadB(columns1, k + 1u), loadB(columns1, k + 2u), loadB(columns1, k + 3u));
+    out00 += B0 * A0;
+    out01 += B1 * A0;
+    out10 += B0 * A1;
+    out11 += B1 * A1;
+  }
+  storeRows(batch, m, n, out00);
+  storeRows(batch, m, n + 4u, out01);
+  storeRows(batch, m + 4u, n, out10);
+  storeRows(batch, m + 4u, n + 4u, out11);
+}`;
+
+/** The same formula for `gemm`. */
+const tiled = gemm(/* wgsl */ `${declarations}
+fn extent() -> vec4u {
+  return vec4u(p.M, p.N, p.K, p.batches);
+}
+
+fn contiguousInK() -> vec2<bool> {
+  return vec2<bool>(p.strideAk == 1u, p.strideBk == 1u);
+}
+
+fn loadA(batch: u32, m: u32, k: u32) -> vec4f {
+  if (k >= p.K) { return vec4f(); }
+  let row = min(m + vec4u(0u, 1u, 2u, 3u), vec4u(p.M - 1u));
+  let offset = batch * p.strideA + row * p.strideAm + k * p.strideAk;
+  return vec4f(A[offset.x], A[offset.y], A[offset.z], A[offset.w]);
+}
+
+fn loadB(batch: u32, k: u32, n: u32) -> vec4f {
+  if (k >= p.K) { return vec4f(); }
+  let column = min(n + vec4u(0u, 1u, 2u, 3u), vec4u(p.N - 1u));
+  let offset = batch * p.strideB + k * p.strideBk + column * p.strideBn;
+  return vec4f(B[offset.x], B[offset.y], B[offset.z], B[offset.w]);
+}
+
+fn store(batch: u32, m: u32, n: u32, row: vec4f) {
+  if (m >= p.M || n >= p.N) { return; }
+  let start = (batch * p.M + m) * p.N + n;
+  output[start] = row.x;
+  if (n + 1u < p.N) { output[start + 1u] = row.y; }
+  if (n + 2u < p.N) { output[start + 2u] = row.z; }
+  if (n + 3u < p.N) { output[start + 3u] = row.w; }
+}`);
+
+/**
+ * The kernel of output[b, m, n] = Σk A[b, m, k] · B[b, k, n]; inputs A, B; all f32; `torch.matmul`.
+ * Throws RangeError when the outputs outnumber 32-bit indices.
+ */
+export function matmul(variant: Variant, sizes: MatmulSizes): Kernel {
+  const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = sizes;
+  const aStrides = transposeA ? [1, m] : [k, 1];
+  const bStrides = transposeB ? [1, k] : [n, 1];
+  return {
+    name: `matmul.${variant}`,
+    source: variant === 'direct' ? direct(k % 4 !== 0) : tiled,
+    uniforms: [batch, m, n, k, strideA, ...aStrides, strideB, ...bStrides],
+    workgroups:
+      variant === 'direct' ? grid(batch * Math.ceil(m / 8) * Math.ceil(n / 8)) : gemmGrid(m, n, batch),
+    flops: 2 * batch * m * n * k,
+  };
+}
