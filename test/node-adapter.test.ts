@@ -6,7 +6,8 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { isSoftwareAdapter, parseAdapterChoice, requestNodeAdapter } from '../src/engine/node.ts';
+import { isSoftwareAdapter } from '../src/engine/adapter-info.ts';
+import { parseAdapterChoice, requestNodeAdapter } from '../src/engine/node.ts';
 import { swiftShaderFiles, unpackSwiftShader } from '../src/engine/swiftshader.ts';
 
 const run = promisify(execFile);

@@ -1,7 +1,7 @@
 /** What can run a graph, and which of them is in use. */
+import { requestBrowserDevice } from './browser.ts';
 import type { NumberArray } from './dtype.ts';
 import type { Graph } from './plan/graph.ts';
-import { ReferenceDevice } from './run/reference.ts';
 import type { DeviceStorage, Value } from './tape.ts';
 
 /** What is wanted of one target of a graph. */
@@ -55,7 +55,7 @@ export interface Device {
 }
 
 /** Finds the device that is used when none was set. The Node entry replaces this. */
-let findDevice: () => Promise<Device> = async () => new ReferenceDevice();
+let findDevice = (): Promise<Device> => requestBrowserDevice();
 let current: Promise<Device> | undefined;
 
 /** Sets how the default device is found, for an entry that knows where GPUs come from. */

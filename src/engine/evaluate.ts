@@ -11,6 +11,8 @@ import type { Node } from './tape.ts';
 export async function evaluate(nodes: readonly Node[], purpose: 'read' | 'keep'): Promise<NumberArray[]> {
   const device = await currentDevice();
   const updates = waitingUpdates();
+  const known = nodes.map(({ value }) => (value?.kind === 'host' && purpose === 'read' ? value.data : undefined));
+  if (updates.length === 0 && known.every((data) => data !== undefined)) return known;
   const graph = buildGraph([...nodes, ...updates.map(({ node }) => node)]);
   return runGraph(device, graph, nodes.map(resolve), purpose, updates).results;
 }

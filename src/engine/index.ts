@@ -30,7 +30,7 @@ export {
   uniform,
 } from './ops/random.ts';
 export * from './ops/reduction.ts';
-export { explain, run, toDot } from './run.ts';
+export { explain, read, run, toDot } from './run.ts';
 export { GpuDevice } from './run/gpu/device.ts';
 export { createGpuDevice } from './run/gpu/request.ts';
 export { ReferenceDevice } from './run/reference.ts';

@@ -1,5 +1,6 @@
 /**
- * The Node entry: supplies a WebGPU adapter where there is no `navigator.gpu`.
+ * The Node entry: supplies a WebGPU adapter where there is no `navigator.gpu`. Importing it is enough: from then on the
+ * default device, found when a value is first asked for, is the best that `requestNodeAdapter` finds.
  *
  * WebGPU comes from the optional package `webgpu` (Dawn), loaded when first needed. On Linux, Dawn needs a Vulkan
  * loader and a driver; what the system lacks of them, the packaged SwiftShader supplies (see swiftshader.ts).
@@ -7,6 +8,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { create as createGpu } from 'webgpu';
+import { adapterName, isSoftwareAdapter } from './adapter-info.ts';
+import { type Device, setDeviceProvider } from './device.ts';
+import { createGpuDevice } from './run/gpu/request.ts';
+import { ReferenceDevice } from './run/reference.ts';
 import { openSwiftShader, openVulkanLoader } from './swiftshader.ts';
 
 export const adapterChoices = ['auto', 'hardware', 'software', 'reference'] as const;
@@ -71,15 +76,34 @@ export function parseAdapterChoice(text: string, where: string): AdapterChoice {
   throw new Error(`${where} is '${text}', but it must be one of ${adapterChoices.join(', ')}.`);
 }
 
-/** Whether an adapter computes on the CPU. WebGPU hides the kind of device, so its names must tell. */
-export function isSoftwareAdapter(
-  info: Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'device' | 'description' | 'isFallbackAdapter'>,
-): boolean {
-  const names = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return (
-    info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic.render|\bsoftware\b|\bcpu\b/i.test(names)
-  );
+/**
+ * A device for `setDevice`, on the adapter that `requestNodeAdapter` finds, or the reference executor.
+ *
+ * @param choice as for `requestNodeAdapter`, whose errors it throws too.
+ */
+export async function requestNodeDevice(
+  choice?: AdapterChoice,
+): Promise<{ device: Device; adapter: AdapterResult }> {
+  const result = await requestNodeAdapter(choice);
+  const { kind, adapter, name } = result;
+  if (kind === 'reference' || !adapter) return { device: new ReferenceDevice(), adapter: result };
+  return { device: await createGpuDevice(adapter, { name, adapterClass: kind }), adapter: result };
 }
+
+/** The line that announces what computes: kind, name, driver, and why nothing better was taken. */
+export function describeAdapter({ kind, name, driver, source, reason }: AdapterResult): string {
+  const what =
+    kind === 'reference'
+      ? 'adapter: the reference executor (float64, no GPU)'
+      : `adapter: ${name} (${kind}, ${driver || 'driver unnamed'}, ${source} driver)`;
+  return reason ? `${what}. ${reason}` : what;
+}
+
+setDeviceProvider(async () => {
+  const { device, adapter } = await requestNodeDevice();
+  console.warn(`regrad: ${describeAdapter(adapter)}`);
+  return device;
+});
 
 function reference(reason: string): AdapterResult {
   return { kind: 'reference', name: 'reference', driver: 'none', source: 'none', reason };
@@ -151,8 +175,7 @@ async function request(
 function describe(adapter: GPUAdapter, source: 'system' | 'packaged', reason?: string): AdapterResult {
   const { info } = adapter;
   const kind = isSoftwareAdapter(info) ? 'software' : 'hardware';
-  const name = info.device.replace(/-+$/, '') || `${info.vendor} ${info.architecture}`;
-  return { kind, adapter, name, driver: info.description, source, reason };
+  return { kind, adapter, name: adapterName(info), driver: info.description, source, reason };
 }
 
 let systemLoader: boolean | undefined;

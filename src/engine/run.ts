@@ -1,5 +1,6 @@
 /** Running without reading, and looking at what would run. */
 import { currentDevice } from './device.ts';
+import type { NumberArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { buildGraph } from './plan/graph.ts';
 import type { Node } from './tape.ts';
@@ -14,6 +15,15 @@ export async function run(...tensors: readonly Tensor[]): Promise<void> {
     tensors.map((tensor) => tensor.node),
     'keep',
   );
+}
+
+/** The elements of several tensors, computed together: one plan, one wait. See `Tensor.data` for the arrays' types. */
+export async function read(...tensors: readonly Tensor[]): Promise<NumberArray[]> {
+  const arrays = await evaluate(
+    tensors.map((tensor) => tensor.node),
+    'read',
+  );
+  return arrays.map((array) => array.slice());
 }
 
 /**

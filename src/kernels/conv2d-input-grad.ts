@@ -11,11 +11,11 @@ const declarations = /* wgsl */ `${conv2dParams}
 `;
 
 /**
- * dx[n, c, h, w] = Σk,r,s g[n, k, (h + paddingH − r·dilationH) / strideH, (w + paddingW − s·dilationW) / strideW] · w[k, c, r, s]
- * over the r and s for which both divisions are exact and inside g.
+ * dx[n, c, h, w] = Σk,r,s g[n, k, p, q] · w[k, c, r, s] over the r, s for which these are whole and inside g:
+ * p = (h + paddingH − r·dilationH) / strideH, q = (w + paddingW − s·dilationW) / strideW
  *
- * Which r and s those are depends on h mod strideH and w mod strideW, the phase. An invocation computes 8 pixels of
- * one phase × 8 channels c in four 4 × 4 matrices, 4 channels k at a time, and visits its phase's r and s alone.
+ * Which r, s give whole numbers depends on h mod strideH and w mod strideW, the phase. An invocation computes
+ * 8 pixels of one phase × 8 channels c in four 4 × 4 matrices, 4 channels k at a time, over its phase's r, s.
  * `ragged`: K / groups is no multiple of 4.
  */
 const direct = (ragged: boolean) => /* wgsl */ `${declarations}
@@ -26,20 +26,18 @@ fn phaseSize() -> vec2u {
   return (vec2u(p.H, p.W) + vec2u(p.strideH, p.strideW) - 1u) / vec2u(p.strideH, p.strideW);
 }
 
-// Four pixels h = row · strideH + phase.x, w = column · strideW + phase.y.
+// Four pixels h = row · strideH + phase.x, w = column · strideW + phase.y (those beyond the last repeat it).
 struct Pixels {
   row: vec4u,
   column: vec4u,
   g: vec4u, // offset of g[n, 0, row, column]
   output: vec4u, // offset of output[n, 0, h, w]
-  real: vec4<bool>, // to be stored
+  real: vec4<bool>, // not beyond the edge
 }
 
 fn pixels(first: u32, phase: vec2u) -> Pixels {
   let size = phaseSize();
-  let count = p.N * size.x * size.y;
-  let index = first + vec4u(0u, 1u, 2u, 3u);
-  let i = min(index, vec4u(count - 1u));
+  let i = min(first + vec4u(0u, 1u, 2u, 3u), vec4u(p.N * size.x * size.y - 1u));
   let n = i / (size.x * size.y);
   let row = i / size.y % size.x;
   let column = i % size.y;
@@ -50,7 +48,7 @@ fn pixels(first: u32, phase: vec2u) -> Pixels {
     column,
     (n * p.K * p.P + row) * p.Q + column,
     (n * p.C * p.H + h) * p.W + w,
-    (index < vec4u(count)) & (h < vec4u(p.H)) & (w < vec4u(p.W)),
+    (h < vec4u(p.H)) & (w < vec4u(p.W)),
   );
 }
 
@@ -77,12 +75,32 @@ fn loadG(start: vec4u, inside: vec4<bool>, k: u32) -> vec4f {
   return select(vec4f(), values, k < p.Kg);
 }
 
+// A column is a channel k, a row a pixel.
+fn blockG(start: vec4u, inside: vec4<bool>, k: u32) -> mat4x4f {
+  return mat4x4f(
+    loadG(start, inside, k),
+    loadG(start, inside, k + 1u),
+    loadG(start, inside, k + 2u),
+    loadG(start, inside, k + 3u),
+  );
+}
+
 // w[k, c, r, s] of four channels c; zero beyond the group's channels k.
 fn loadW(start: vec4u, k: u32) -> vec4f {
   let at = start + clamped(k) * p.Cg * p.R * p.S;
   let values = vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
   if (!ragged) { return values; }
   return select(vec4f(), values, k < p.Kg);
+}
+
+// A column is a channel c, a row a channel k.
+fn blockW(start: vec4u, k: u32) -> mat4x4f {
+  return transpose(mat4x4f(
+    loadW(start, k),
+    loadW(start, k + 1u),
+    loadW(start, k + 2u),
+    loadW(start, k + 3u),
+  ));
 }
 
 fn storeRow(group: u32, c: u32, to: Pixels, row: vec4f) {
@@ -117,7 +135,7 @@ ${linearMain}
   let kernels0 = (group * p.Kg * p.Cg + min(c + four, vec4u(p.Cg - 1u))) * p.R * p.S;
   let kernels1 = (group * p.Kg * p.Cg + min(c + 4u + four, vec4u(p.Cg - 1u))) * p.R * p.S;
 
-  // Under tap r, pixel row i of the phase reads row i + up of g; each further tap of the phase reads some rows less.
+  // Under tap r, row i of the phase reads row i + up of g; the next tap reads lessUp rows above that.
   let tapsR = taps(phase.x + p.paddingH, p.strideH, p.dilationH, p.R);
   let tapsS = taps(phase.y + p.paddingW, p.strideW, p.dilationW, p.S);
   let firstUp = (i32(phase.x + p.paddingH) - i32(tapsR.x * p.dilationH)) / i32(p.strideH);
@@ -146,10 +164,10 @@ ${linearMain}
     let w0 = kernels0 + r * p.S + s;
     let w1 = kernels1 + r * p.S + s;
 
-    let G0 = mat4x4f(loadG(g0, inside0, k), loadG(g0, inside0, k + 1u), loadG(g0, inside0, k + 2u), loadG(g0, inside0, k + 3u));
-    let G1 = mat4x4f(loadG(g1, inside1, k), loadG(g1, inside1, k + 1u), loadG(g1, inside1, k + 2u), loadG(g1, inside1, k + 3u));
-    let W0 = transpose(mat4x4f(loadW(w0, k), loadW(w0, k + 1u), loadW(w0, k + 2u), loadW(w0, k + 3u)));
-    let W1 = transpose(mat4x4f(loadW(w1, k), loadW(w1, k + 1u), loadW(w1, k + 2u), loadW(w1, k + 3u)));
+    let G0 = blockG(g0, inside0, k);
+    let G1 = blockG(g1, inside1, k);
+    let W0 = blockW(w0, k);
+    let W1 = blockW(w1, k);
     out00 += G0 * W0;
     out01 += G0 * W1;
     out10 += G1 * W0;
@@ -174,7 +192,7 @@ ${linearMain}
   storeRows(group, c + 4u, pixels1, out11);
 }`;
 
-/** The same formula for `gemm`: M = channels c of a group, N = pixels (n, h, w), K = (k, r, s), batches = groups. */
+/** The same formula for `gemm`: M = channels c of a group, N = pixels (n, h, w), K = (k, r, s). */
 const tiled = gemm(/* wgsl */ `${declarations}
 fn extent() -> vec4u {
   return vec4u(p.Cg, p.N * p.H * p.W, p.Kg * p.R * p.S, p.groups);
@@ -219,8 +237,9 @@ fn store(group: u32, c: u32, pixel: u32, row: vec4f) {
 }`);
 
 /**
- * The kernel of the gradient of `conv2d` with respect to its input; inputs g[N, K, P, Q], w[K, C / groups, R, S];
- * output dx[N, C, H, W]; all f32; `torch.nn.grad.conv2d_input`.
+ * The kernel of the gradient of `conv2d` with respect to its input; inputs g[N, K, P, Q] and
+ * w[K, C / groups, R, S]; output dx[N, C, H, W]; all f32; `torch.nn.grad.conv2d_input`.
+ * An infinite weight may give NaN where g's edge falls short of it.
  * Throws RangeError when the outputs outnumber 32-bit indices.
  */
 export function conv2dInputGrad(variant: Variant, sizes: Conv2dSizes): Kernel {

@@ -36,14 +36,15 @@ fn storeRow(group: u32, k: u32, crs: u32, row: vec4f) {
   if (crs + 3u < count) { output[start + 3u] = row.w; }
 }`;
 
-/** Invocations in a workgroup of the direct kernel: few, since there are few of them to share between cores. */
+/** Invocations in a workgroup of the direct kernel. There are few in all, to be shared between cores. */
 const directSize = 8;
 
 /**
- * dw[k, c, r, s] = Σn,p,q g[n, k, p, q] · x[n, c, p·strideH + r·dilationH − paddingH, q·strideW + s·dilationW − paddingW]
+ * dw[k, c, r, s] = Σn,p,q g[n, k, p, q] · x[n, c, h, w], zero outside the image, where
+ * h = p·strideH + r·dilationH − paddingH, w = q·strideW + s·dilationW − paddingW
  *
- * An invocation computes 8 channels k × 8 weights (c, r, s) in four 4 × 4 matrices, 4 images n at a time, because
- * what the image's edges exclude is the same for all n. One flat loop over (n, p, q).
+ * An invocation computes 8 channels k × 8 weights (c, r, s) in four 4 × 4 matrices, 4 images n at a time: what
+ * the image's edges exclude is the same for all n. One flat loop over (n, p, q), as in `conv2d`.
  * `ragged`: N is no multiple of 4.
  */
 const direct = (ragged: boolean) => /* wgsl */ `${declarations}
@@ -63,12 +64,32 @@ fn loadG(start: vec4u, n: u32) -> vec4f {
   return select(vec4f(), values, n < p.N);
 }
 
+// A column is a channel k, a row an image n.
+fn blockG(start: vec4u, n: u32) -> mat4x4f {
+  return transpose(mat4x4f(
+    loadG(start, n),
+    loadG(start, n + 1u),
+    loadG(start, n + 2u),
+    loadG(start, n + 3u),
+  ));
+}
+
 // x[n, c, h, w] under four weights (c, r, s); zero outside the image and beyond N.
 fn loadX(start: vec4u, inside: vec4<bool>, n: u32) -> vec4f {
   let at = start + clamped(n) * p.C * p.H * p.W;
   let values = select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
   if (!ragged) { return values; }
   return select(vec4f(), values, n < p.N);
+}
+
+// A column is an image n, a row a weight.
+fn blockX(start: vec4u, inside: vec4<bool>, n: u32) -> mat4x4f {
+  return mat4x4f(
+    loadX(start, inside, n),
+    loadX(start, inside, n + 1u),
+    loadX(start, inside, n + 2u),
+    loadX(start, inside, n + 3u),
+  );
 }
 
 fn storeRows(group: u32, k: u32, crs: u32, rows: mat4x4f) {
@@ -114,10 +135,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let g0 = channels0 + P * p.Q + Q;
     let g1 = channels1 + P * p.Q + Q;
 
-    let X0 = mat4x4f(loadX(x0, inside0, n), loadX(x0, inside0, n + 1u), loadX(x0, inside0, n + 2u), loadX(x0, inside0, n + 3u));
-    let X1 = mat4x4f(loadX(x1, inside1, n), loadX(x1, inside1, n + 1u), loadX(x1, inside1, n + 2u), loadX(x1, inside1, n + 3u));
-    let G0 = transpose(mat4x4f(loadG(g0, n), loadG(g0, n + 1u), loadG(g0, n + 2u), loadG(g0, n + 3u)));
-    let G1 = transpose(mat4x4f(loadG(g1, n), loadG(g1, n + 1u), loadG(g1, n + 2u), loadG(g1, n + 3u)));
+    let X0 = blockX(x0, inside0, n);
+    let X1 = blockX(x1, inside1, n);
+    let G0 = blockG(g0, n);
+    let G1 = blockG(g1, n);
     out00 += X0 * G0;
     out01 += X1 * G0;
     out10 += X0 * G1;
@@ -139,7 +160,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   storeRows(group, k + 4u, crs + 4u, out11);
 }`;
 
-/** The same formula for `gemm`: M = channels k of a group, N = weights (c, r, s), K = pixels (n, p, q), batches = groups. */
+/** The same formula for `gemm`: M = channels k of a group, N = weights (c, r, s), K = pixels (n, p, q). */
 const tiled = gemm(/* wgsl */ `${declarations}
 
 fn extent() -> vec4u {
@@ -161,11 +182,11 @@ fn loadA(group: u32, k: u32, pixel: u32) -> vec4f {
 fn loadB(group: u32, pixel: u32, crs: u32) -> vec4f {
   let PQ = p.P * p.Q;
   if (pixel >= p.N * PQ) { return vec4f(); }
-  let from = weights(group, crs);
+  let start = weights(group, crs);
   let h = pixel / p.Q % p.P * p.strideH;
   let w = pixel % p.Q * p.strideW;
-  let inside = (from.h + h < vec4u(p.H)) & (from.w + w < vec4u(p.W));
-  let at = select(vec4u(), from.x + (pixel / PQ * p.C * p.H + h) * p.W + w, inside);
+  let inside = (start.h + h < vec4u(p.H)) & (start.w + w < vec4u(p.W));
+  let at = select(vec4u(), start.x + (pixel / PQ * p.C * p.H + h) * p.W + w, inside);
   return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
 }
 
@@ -176,6 +197,7 @@ fn store(group: u32, k: u32, crs: u32, row: vec4f) {
 /**
  * The kernel of the gradient of `conv2d` with respect to its weight; inputs g[N, K, P, Q], x[N, C, H, W];
  * output dw[K, C / groups, R, S]; all f32; `torch.nn.grad.conv2d_weight`.
+ * Padding is a zero like any other: times an infinite g it gives NaN.
  * Throws RangeError when the outputs outnumber 32-bit indices.
  */
 export function conv2dWeightGrad(variant: Variant, sizes: Conv2dSizes): Kernel {

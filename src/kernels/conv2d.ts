@@ -64,22 +64,22 @@ fn pixels(first: u32) -> Pixels {
   return Pixels(h, w, (n * p.C * p.H + h) * p.W + w, (n * p.K * p.P + P) * p.Q + Q);
 }
 
-// The output of channel k of the group at the pixels i .. i + 3.
+// The output of channel k of the group at the pixels i .. i + 3; repeated pixels are stored again, equal.
 fn storeRow(group: u32, k: u32, i: u32, to: vec4u, row: vec4f) {
-  let count = p.N * p.P * p.Q;
-  if (k >= p.Kg || i >= count) { return; }
+  if (k >= p.Kg || i >= p.N * p.P * p.Q) { return; }
   let channel = (group * p.Kg + k) * p.P * p.Q;
   output[to.x + channel] = row.x;
-  if (i + 1u < count) { output[to.y + channel] = row.y; }
-  if (i + 2u < count) { output[to.z + channel] = row.z; }
-  if (i + 3u < count) { output[to.w + channel] = row.w; }
+  output[to.y + channel] = row.y;
+  output[to.z + channel] = row.z;
+  output[to.w + channel] = row.w;
 }`;
 
 /**
- * y[n, k, p, q] = Σc,r,s x[n, c, p·strideH + r·dilationH − paddingH, q·strideW + s·dilationW − paddingW] · w[k, c, r, s]
+ * y[n, k, p, q] = Σc,r,s x[n, c, h, w] · w[k, c, r, s], zero outside the image, where
+ * h = p·strideH + r·dilationH − paddingH, w = q·strideW + s·dilationW − paddingW
  *
- * An invocation computes 8 pixels (n, p, q) × 8 channels k in four 4 × 4 matrices, 4 channels c at a time. One flat
- * loop over (r, s, c): a software adapter copies every sum on entering a loop.
+ * An invocation computes 8 pixels (n, p, q) × 8 channels k in four 4 × 4 matrices, 4 channels c at a time.
+ * One flat loop over (r, s, c): a software adapter copies every sum on entering a loop.
  * `ragged`: C / groups is no multiple of 4.
  */
 const direct = (ragged: boolean) => /* wgsl */ `${declarations}
@@ -99,12 +99,32 @@ fn loadX(start: vec4u, inside: vec4<bool>, c: u32) -> vec4f {
   return select(vec4f(), values, c < p.Cg);
 }
 
+// A column is a channel c, a row a pixel.
+fn blockX(start: vec4u, inside: vec4<bool>, c: u32) -> mat4x4f {
+  return mat4x4f(
+    loadX(start, inside, c),
+    loadX(start, inside, c + 1u),
+    loadX(start, inside, c + 2u),
+    loadX(start, inside, c + 3u),
+  );
+}
+
 // w[k, c, r, s] of four channels k; zero beyond the group's channels c.
 fn loadW(start: vec4u, c: u32) -> vec4f {
   let at = start + clamped(c) * p.R * p.S;
   let values = vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
   if (!ragged) { return values; }
   return select(vec4f(), values, c < p.Cg);
+}
+
+// A column is a channel k, a row a channel c.
+fn blockW(start: vec4u, c: u32) -> mat4x4f {
+  return transpose(mat4x4f(
+    loadW(start, c),
+    loadW(start, c + 1u),
+    loadW(start, c + 2u),
+    loadW(start, c + 3u),
+  ));
 }
 
 fn storeRows(group: u32, k: u32, i: u32, to: vec4u, rows: mat4x4f) {
@@ -147,10 +167,10 @@ ${linearMain}
     let w0 = kernels0 + r * p.S + s;
     let w1 = kernels1 + r * p.S + s;
 
-    let X0 = mat4x4f(loadX(x0, inside0, c), loadX(x0, inside0, c + 1u), loadX(x0, inside0, c + 2u), loadX(x0, inside0, c + 3u));
-    let X1 = mat4x4f(loadX(x1, inside1, c), loadX(x1, inside1, c + 1u), loadX(x1, inside1, c + 2u), loadX(x1, inside1, c + 3u));
-    let W0 = transpose(mat4x4f(loadW(w0, c), loadW(w0, c + 1u), loadW(w0, c + 2u), loadW(w0, c + 3u)));
-    let W1 = transpose(mat4x4f(loadW(w1, c), loadW(w1, c + 1u), loadW(w1, c + 2u), loadW(w1, c + 3u)));
+    let X0 = blockX(x0, inside0, c);
+    let X1 = blockX(x1, inside1, c);
+    let W0 = blockW(w0, c);
+    let W1 = blockW(w1, c);
     out00 += X0 * W0;
     out01 += X0 * W1;
     out10 += X1 * W0;
@@ -172,7 +192,7 @@ ${linearMain}
   storeRows(group, k + 4u, pixel + 4u, pixels1.output, out11);
 }`;
 
-/** The same formula for `gemm`: M = channels k of a group, N = pixels (n, p, q), K = (c, r, s), batches = groups. */
+/** The same formula for `gemm`: M = channels k of a group, N = pixels (n, p, q), K = (c, r, s). */
 const tiled = gemm(/* wgsl */ `${declarations}
 
 fn extent() -> vec4u {
@@ -192,12 +212,12 @@ fn loadA(group: u32, k: u32, crs: u32) -> vec4f {
 
 fn loadB(group: u32, crs: u32, pixel: u32) -> vec4f {
   if (crs >= p.Cg * p.R * p.S) { return vec4f(); }
-  let from = pixels(pixel);
+  let start = pixels(pixel);
   let c = group * p.Cg + crs / (p.R * p.S);
   let h = crs / p.S % p.R * p.dilationH;
   let w = crs % p.S * p.dilationW;
-  let inside = (from.h + h < vec4u(p.H)) & (from.w + w < vec4u(p.W));
-  let at = select(vec4u(), from.x + (c * p.H + h) * p.W + w, inside);
+  let inside = (start.h + h < vec4u(p.H)) & (start.w + w < vec4u(p.W));
+  let at = select(vec4u(), start.x + (c * p.H + h) * p.W + w, inside);
   return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
 }
 
@@ -206,8 +226,9 @@ fn store(group: u32, k: u32, pixel: u32, row: vec4f) {
 }`);
 
 /**
- * The kernel of y = x convolved with w (cross-correlation, zero padding); inputs x[N, C, H, W], w[K, C / groups, R, S];
- * output y[N, K, P, Q]; all f32; `torch.nn.functional.conv2d` without bias.
+ * The kernel of y = x convolved with w (cross-correlation, zero padding); inputs x[N, C, H, W] and
+ * w[K, C / groups, R, S]; output y[N, K, P, Q]; all f32; `torch.nn.functional.conv2d` without bias.
+ * Padding is a zero like any other: times an infinite weight it gives NaN.
  * Throws RangeError when the outputs outnumber 32-bit indices.
  */
 export function conv2d(variant: Variant, sizes: Conv2dSizes): Kernel {

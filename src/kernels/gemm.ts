@@ -4,15 +4,15 @@ import { grid, workgroupSize } from './kernel.ts';
 const tile = 64;
 
 /**
- * The tiled variant of every contraction, as a matrix product: output[m, n] = Σk A[m, k] · B[k, n], `batch` times.
+ * The tiled variant of every contraction, as matrix products: output[m, n] = Σk A[m, k] · B[k, n].
  * 64 × 64 tiles pass through workgroup memory 16 steps of k at a time: 8.5 KiB, 256 invocations.
  *
  * `operation` is WGSL that says what A, B and the output are, in the operation's own letters:
  * - `fn extent() -> vec4u`: M, N, K, batches;
- * - `fn loadA(batch: u32, m: u32, k: u32) -> vec4f`: A[m .. m + 3, k], and zero beyond K (beyond M: anything);
+ * - `fn loadA(batch: u32, m: u32, k: u32) -> vec4f`: A[m .. m + 3, k], zero beyond K, anything beyond M;
  * - `fn loadB(batch: u32, k: u32, n: u32) -> vec4f`: B[k, n .. n + 3], likewise;
  * - `fn store(batch: u32, m: u32, n: u32, row: vec4f)`: output[m, n .. n + 3], guarding M and N;
- * - `fn contiguousInK() -> vec2<bool>`: whether neighbours in memory differ in k, for A and for B. Only for speed.
+ * - `fn contiguousInK() -> vec2<bool>`: whether memory runs along k in A and in B. Only for speed.
  */
 export function gemm(operation: string): string {
   return /* wgsl */ `${operation}

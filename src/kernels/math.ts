@@ -108,11 +108,11 @@ fn power(x: f32, y: f32) -> f32 {
   let a = abs(x);
   var value: f32;
   if (a == 0.0) { value = select(infinity(), 0.0, y > 0.0); }
-  else if (a > 3.4028235e38) { value = select(0.0, infinity(), y > 0.0); }
+  else if (a > 0x1.fffffep+127) { value = select(0.0, infinity(), y > 0.0); }
   else if (a == 1.0) { value = 1.0; }
   else { value = exp(y * logarithm(a)); }
   if ((bitcast<u32>(x) >> 31u) == 0u) { return value; }
-  if (floor(y) != y) { return select(nanValue(), value, a == 0.0 || a > 3.4028235e38); }
+  if (floor(y) != y) { return select(nanValue(), value, a == 0.0 || a > 0x1.fffffep+127); }
   let odd = abs(y) < 16777216.0 && (i32(y) & 1) == 1;
   return select(value, -value, odd);
 }`,

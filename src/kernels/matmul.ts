@@ -1,7 +1,7 @@
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
 
-/** How a hot kernel is written: `direct` for software adapters, `tiled` for GPUs with fast workgroup memory. */
+/** `direct` suits software adapters, `tiled` GPUs, whose workgroup memory is fast. */
 export type Variant = 'direct' | 'tiled';
 
 /** Sizes of output[batch, m, n] = A[m, k] · B[k, n], in elements. */
@@ -33,9 +33,11 @@ struct Params {
 `;
 
 /**
- * output[m, n] = Σk A[m, k] · B[k, n]; an invocation computes 8 × 8 outputs in four 4 × 4 matrices, 4 steps of k at
- * a time. A load costs a software adapter some ten multiplications: 64 loads serve 256 products here.
- * `ragged`: K is no multiple of 4; a constant, since the check costs a third of the speed.
+ * output[m, n] = Σk A[m, k] · B[k, n]
+ *
+ * An invocation computes 8 × 8 outputs in four 4 × 4 matrices, 4 steps of k at a time. A load costs a software
+ * adapter some ten multiplications: 64 loads serve 256 products here.
+ * `ragged`: K is no multiple of 4. A constant, because the check costs a third of the speed.
  */
 const direct = (ragged: boolean) => /* wgsl */ `${declarations}
 const ragged = ${ragged};
@@ -54,11 +56,31 @@ fn loadA(rows: vec4u, k: u32) -> vec4f {
   return select(vec4f(), values, k < p.K);
 }
 
+// A[m, k .. k + 3]: a column is a row m.
+fn blockA(rows: vec4u, k: u32) -> mat4x4f {
+  return transpose(mat4x4f(
+    loadA(rows, k),
+    loadA(rows, k + 1u),
+    loadA(rows, k + 2u),
+    loadA(rows, k + 3u),
+  ));
+}
+
 fn loadB(columns: vec4u, k: u32) -> vec4f {
   let at = columns + clamped(k) * p.strideBk;
   let values = vec4f(B[at.x], B[at.y], B[at.z], B[at.w]);
   if (!ragged) { return values; }
   return select(vec4f(), values, k < p.K);
+}
+
+// B[k .. k + 3, n]: a column is a step k.
+fn blockB(columns: vec4u, k: u32) -> mat4x4f {
+  return mat4x4f(
+    loadB(columns, k),
+    loadB(columns, k + 1u),
+    loadB(columns, k + 2u),
+    loadB(columns, k + 3u),
+  );
 }
 
 fn storeRow(batch: u32, m: u32, n: u32, row: vec4f) {
@@ -97,10 +119,10 @@ ${linearMain}
   var out10 = mat4x4f();
   var out11 = mat4x4f();
   for (var k = 0u; k < p.K; k += 4u) {
-    let A0 = transpose(mat4x4f(loadA(rows0, k), loadA(rows0, k + 1u), loadA(rows0, k + 2u), loadA(rows0, k + 3u)));
-    let A1 = transpose(mat4x4f(loadA(rows1, k), loadA(rows1, k + 1u), loadA(rows1, k + 2u), loadA(rows1, k + 3u)));
-    let B0 = mat4x4f(loadB(columns0, k), loadB(columns0, k + 1u), loadB(columns0, k + 2u), loadB(columns0, k + 3u));
-    let B1 = mat4x4f(loadB(columns1, k), loadB(columns1, k + 1u), loadB(columns1, k + 2u), loadB(columns1, k + 3u));
+    let A0 = blockA(rows0, k);
+    let A1 = blockA(rows1, k);
+    let B0 = blockB(columns0, k);
+    let B1 = blockB(columns1, k);
     out00 += B0 * A0;
     out01 += B1 * A0;
     out10 += B0 * A1;

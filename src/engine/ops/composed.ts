@@ -1,7 +1,7 @@
 /** Functions composed of other operations, and so differentiable to any order without a rule of their own. */
 import { formatShape, normalizeDim, ShapeError, type Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, div, erf, exp, mul, notEqual, pow, rsqrt, sigmoid, square, sub, tanh, where } from './elementwise.ts';
+import { add, div, erf, exp, mul, neg, notEqual, pow, rsqrt, sigmoid, square, sub, tanh, where } from './elementwise.ts';
 import { oneHot } from './indexing.ts';
 import { reshape } from './movement.ts';
 import { logSumExp, max, mean, sum } from './reduction.ts';
@@ -74,6 +74,9 @@ export function mseLoss(prediction: Tensor, target: Tensor, reduction: LossReduc
 /**
  * (x - mean) / sqrt(variance + epsilon) * weight + bias per channel (dim 1) of [N,C,...]. `mean` and `variance`
  * are [C]; derivatives pass through them if they depend on x.
+ *
+ * Computed as (x - c) scale + shift with the constant c = mean, so that all that is derived from mean, variance,
+ * weight and bias has C elements, and a backward pass needs two sums over x: of g and of g (x - c).
  */
 export function normalizeChannels(
   x: Tensor,
@@ -82,17 +85,29 @@ export function normalizeChannels(
   epsilon: number,
 ): Tensor {
   const along: Shape = x.shape.map((size, dim) => (dim === 1 ? size : 1));
-  const perChannel = (v: Tensor) => reshape(v, along);
-  const normalized = mul(sub(x, perChannel(statistics.mean)), perChannel(rsqrt(add(statistics.variance, epsilon))));
-  const scaled = affine.weight ? mul(normalized, perChannel(affine.weight)) : normalized;
-  return affine.bias ? add(scaled, perChannel(affine.bias)) : scaled;
+  const { centered, moved } = centeredOn(statistics.mean, x);
+  const deviation = rsqrt(add(statistics.variance, epsilon));
+  const scale = affine.weight ? mul(affine.weight, deviation) : deviation;
+  const shift = affine.bias ? sub(affine.bias, mul(moved, scale)) : neg(mul(moved, scale));
+  return add(mul(centered, reshape(scale, along)), reshape(shift, along));
 }
 
 /** Mean and biased variance of each channel (dim 1) of [N,C,...], each [C]. */
 export function channelStatistics(x: Tensor): { mean: Tensor; variance: Tensor } {
   const others = x.shape.flatMap((_, dim) => (dim === 1 ? [] : [dim]));
-  const center = mean(x, others, true);
-  return { mean: reshape(center, [x.shape[1]]), variance: mean(square(sub(x, center)), others) };
+  const center = mean(x, others);
+  const { centered, moved } = centeredOn(center, x);
+  return { mean: center, variance: sub(mean(square(centered), others), square(moved)) };
+}
+
+/**
+ * x - c and center - c for the constant c = center: the second is zero, but carries the derivatives of the center.
+ * x - center = (x - c) - (center - c), and var x = mean (x - c)^2 - (center - c)^2.
+ */
+function centeredOn(center: Tensor, x: Tensor): { centered: Tensor; moved: Tensor } {
+  const constant = center.detach();
+  const along = x.shape.map((size, dim) => (dim === 1 ? size : 1));
+  return { centered: sub(x, reshape(constant, along)), moved: sub(center, constant) };
 }
 
 /**

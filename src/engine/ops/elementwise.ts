@@ -330,7 +330,7 @@ export const relu = unary({
   takes: floatOnly,
   wgsl: ([x]) => `select(${x}, 0f, ${x} <= 0f)`,
   reference: (x) => (x <= 0 ? 0 : x),
-  gradients: [(g, [x]) => where(greater(x, 0), g, 0)],
+  gradients: [(g, _, out) => where(greater(out, 0), g, 0)],
 });
 
 /** x where x > 0, else slope * x. */

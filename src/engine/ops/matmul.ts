@@ -5,7 +5,7 @@
 import { matmul as matmulKernel } from '../../kernels/matmul.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
 import type { AdapterClass } from '../plan/lowering.ts';
-import { broadcastShapes, formatShape, ShapeError, sizeOf } from '../shape.ts';
+import { broadcastShapes, formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Entry, Operation } from '../tape.ts';
 import { record, type Tensor } from '../tensor.ts';
 import { expand, reshape } from './movement.ts';
@@ -44,9 +44,12 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
         `must equal the second-to-last of the second, ${k2}.`,
     );
   }
+  if (b.shape.length === 2) {
+    const rows = reshape(a, [sizeOf(a.shape.slice(0, -1)), k]);
+    return reshape(product(rows, b, false, false), [...a.shape.slice(0, -1), n]);
+  }
   const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const product = product3d(asBatch(a, batch), asBatch(b, batch), false, false);
-  return reshape(product, [...batch, m, n]);
+  return reshape(product(asBatch(a, batch), asBatch(b, batch), false, false), [...batch, m, n]);
 }
 
 /** [batch, rows, columns], or [1, rows, columns] where every batch uses the same matrix. */
@@ -56,12 +59,16 @@ function asBatch(x: Tensor, batch: readonly number[]): Tensor {
   return reshape(expand(x, [...batch, ...matrix]), [sizeOf(batch), ...matrix]);
 }
 
-/** [A, m, k] x [B, k, n] with either stored transposed; A and B are the batch or 1. */
-function product3d(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
-  const batch = a.shape[0] === 1 ? b.shape[0] : a.shape[0];
-  const [m, k] = transposeA ? [a.shape[2], a.shape[1]] : [a.shape[1], a.shape[2]];
-  const n = transposeB ? b.shape[1] : b.shape[2];
-  return record(operationFor(transposeA, transposeB, k), [a, b], [batch, m, n], 'f32');
+/** [m, k] x [k, n], or [A, m, k] x [B, k, n] where A and B are the batch or 1; either may be stored transposed. */
+function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
+  const batch = a.shape.length === 2 ? [] : [a.shape[0] === 1 ? b.shape[0] : a.shape[0]];
+  const [m, k] = transposeA ? swapped(a.shape.slice(-2)) : a.shape.slice(-2);
+  const [n] = transposeB ? b.shape.slice(-2) : b.shape.slice(-1);
+  return record(operationFor(transposeA, transposeB, k), [a, b], [...batch, m, n], 'f32');
+}
+
+function swapped([rows, columns]: readonly number[]): number[] {
+  return [columns, rows];
 }
 
 function operationFor(transposeA: boolean, transposeB: boolean, k: number): Operation {
@@ -70,34 +77,31 @@ function operationFor(transposeA: boolean, transposeB: boolean, k: number): Oper
     key: `matmul(${Number(transposeA)},${Number(transposeB)},${k})`,
     gradients: [
       (g, [a, b]) =>
-        summedToBatch(
-          transposeA ? product3d(b, g, transposeB, true) : product3d(g, b, false, !transposeB),
-          a.shape[0],
-        ),
+        summedToBatch(transposeA ? product(b, g, transposeB, true) : product(g, b, false, !transposeB), a),
       (g, [a, b]) =>
-        summedToBatch(
-          transposeB ? product3d(g, a, true, transposeA) : product3d(a, g, !transposeA, false),
-          b.shape[0],
-        ),
+        summedToBatch(transposeB ? product(g, a, true, transposeA) : product(a, g, !transposeA, false), b),
     ],
     reference: ([a, b], entry) => multiply(a, b, sizesOf(entry, transposeA, transposeB, k), entry),
     lowering: {
       kind: 'kernel',
       kernel: (entry: Entry, adapter: AdapterClass) =>
         matmulKernel(adapter === 'software' ? 'direct' : 'tiled', sizesOf(entry, transposeA, transposeB, k)),
+      withTransposed: (input) =>
+        input === 0 ? operationFor(!transposeA, transposeB, k) : operationFor(transposeA, !transposeB, k),
     },
   };
 }
 
 /** The gradient of a matrix that served a whole batch: the sum over it. */
-function summedToBatch(x: Tensor, batch: number): Tensor {
-  if (x.shape[0] === batch) return x;
-  return reshape(sum(x, 0), [1, x.shape[1], x.shape[2]]);
+function summedToBatch(x: Tensor, matrix: Tensor): Tensor {
+  return x.shape.length === 2 || x.shape[0] === matrix.shape[0] ? x : sum(x, 0, true);
 }
 
 function sizesOf(entry: Entry, transposeA: boolean, transposeB: boolean, k: number): Sizes {
-  const [batch, m, n] = entry.shape;
+  const [m, n] = entry.shape.slice(-2);
+  const batch = sizeOf(entry.shape.slice(0, -2));
   const [a, b] = entry.inputShapes;
+  const single = ({ length, 0: first }: Shape) => length === 2 || first === 1;
   return {
     batch,
     m,
@@ -105,8 +109,8 @@ function sizesOf(entry: Entry, transposeA: boolean, transposeB: boolean, k: numb
     k,
     transposeA,
     transposeB,
-    strideA: a[0] === 1 ? 0 : m * k,
-    strideB: b[0] === 1 ? 0 : k * n,
+    strideA: single(a) ? 0 : m * k,
+    strideB: single(b) ? 0 : k * n,
   };
 }
 

@@ -122,9 +122,12 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
       const strides = stridesOf(entry.inputShapes[0]);
       return readStrided(values, entry, dims.map((dim) => strides[dim]), 0);
     },
-    lowering: moves((emitter, index, entry) =>
-      emitter.input(0, emitter.at(entry.inputShapes[0], inverse.map((dim) => index.coordinates[dim]))),
-    ),
+    lowering: {
+      ...moves((emitter, index, entry) =>
+        emitter.input(0, emitter.at(entry.inputShapes[0], inverse.map((dim) => index.coordinates[dim]))),
+      ),
+      swapsLastTwo: dims.every((dim, at) => dim === (at < dims.length - 2 ? at : 2 * dims.length - 3 - at)),
+    },
   };
   return record(operation, [x], dims.map((dim) => x.shape[dim]), x.dtype);
 }

@@ -5,7 +5,7 @@ import { type Shape, sizeOf } from '../shape.ts';
 import { Emitter } from './emitter.ts';
 import type { Graph, GraphEntry } from './graph.ts';
 import type { Index } from './index-expression.ts';
-import type { Reduction } from './lowering.ts';
+import type { AdapterClass, Reduction } from './lowering.ts';
 
 export interface FusedKernel {
   readonly kernel: Kernel;
@@ -35,13 +35,16 @@ export function elementwiseKernel(graph: Graph, at: number, isStored: IsStored):
   };
 }
 
-/** Parts that a reduction is cut into when its results alone would leave the device idle. */
-export function reductionParts(entry: GraphEntry): number {
-  const results = sizeOf(entry.shape);
-  const each = sizeOf(entry.inputShapes[0]) / Math.max(1, results);
-  const enoughThreads = 4096;
-  const leastEach = 64;
-  return Math.max(1, Math.min(Math.floor(each / leastEach), Math.ceil(enoughThreads / Math.max(1, results)), 256));
+/**
+ * Parts that a reduction is cut into when its results alone would leave the device idle. A software adapter has few
+ * threads, and a second launch costs it as much as a thousand elements; a GPU has thousands.
+ */
+export function reductionParts(entry: GraphEntry, adapter: AdapterClass): number {
+  const { enoughThreads, leastEach } =
+    adapter === 'software' ? { enoughThreads: 64, leastEach: 1024 } : { enoughThreads: 8192, leastEach: 32 };
+  const results = Math.max(1, sizeOf(entry.shape));
+  const each = sizeOf(entry.inputShapes[0]) / results;
+  return Math.max(1, Math.min(Math.floor(each / leastEach), Math.ceil(enoughThreads / results), 256));
 }
 
 /**

@@ -78,6 +78,28 @@ export function buildGraph(targets: readonly Node[], isInput: (node: Node) => bo
   return { entries, leaves, targets: positions, key: `${keys.join(';')}>${positions.join()}` };
 }
 
+/** The graph with kernels reading transposed inputs in place, where they can, instead of a copy. */
+export function absorbTransposes(graph: Graph): Graph {
+  const entries = graph.entries.map((entry) => {
+    let result = entry;
+    entry.inputs.forEach((input, i) => {
+      const view = graph.entries[input];
+      const [source] = view.inputs;
+      const { lowering } = result.operation;
+      if (view.leaf !== undefined || view.operation.lowering.kind !== 'inline') return;
+      if (!view.operation.lowering.swapsLastTwo || lowering.kind !== 'kernel' || !lowering.withTransposed) return;
+      result = {
+        ...result,
+        operation: lowering.withTransposed(i),
+        inputs: result.inputs.with(i, source),
+        inputShapes: result.inputShapes.with(i, graph.entries[source].shape),
+      };
+    });
+    return result;
+  });
+  return { ...graph, entries };
+}
+
 /** True for a node that a plan can start from. */
 function hasValue(node: Node): boolean {
   if (node.value?.kind === 'gone') throw new Error(node.value.reason);

@@ -2,7 +2,7 @@
 import type { Kernel } from '../../kernels/kernel.ts';
 import type { DType } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
-import type { Entry } from '../tape.ts';
+import type { Entry, Operation } from '../tape.ts';
 import type { Index } from './index-expression.ts';
 
 export type Lowering = { readonly kind: 'leaf' } | Inline | Reduction | OwnKernel;
@@ -16,6 +16,8 @@ export interface Inline {
   readonly cost: number;
   /** True where the output's memory is the input's memory (reshape): no kernel when the input is stored. */
   readonly alias?: boolean;
+  /** True for a permutation that swaps the last two dims. */
+  readonly swapsLastTwo?: boolean;
 }
 
 /** Folds dims of its one input: out = combine over the reduced elements, from `initial`, in a fixed order. */
@@ -30,6 +32,8 @@ export interface Reduction {
 export interface OwnKernel {
   readonly kind: 'kernel';
   readonly kernel: (entry: Entry, adapter: AdapterClass) => KernelPlan;
+  /** The same operation reading input number `input` with its last two dims swapped, where the kernel can do that. */
+  readonly withTransposed?: (input: number) => Operation;
 }
 
 /** One kernel, or a first one that writes `scratch` elements and a second that reads them. */

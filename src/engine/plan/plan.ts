@@ -3,7 +3,7 @@ import { type Kernel } from '../../kernels/kernel.ts';
 import { formatShape, sizeOf } from '../shape.ts';
 import { type FusedKernel, elementwiseKernel, foldPartsKernel, reductionKernel, reductionParts } from './fused-kernels.ts';
 import { fuse } from './fuse.ts';
-import type { Graph } from './graph.ts';
+import { absorbTransposes, type Graph } from './graph.ts';
 import type { AdapterClass } from './lowering.ts';
 import { assignSlots } from './memory.ts';
 
@@ -57,7 +57,8 @@ interface Launch {
   readonly output: Buffer;
 }
 
-export function makePlan(graph: Graph, options: PlanOptions): Plan {
+export function makePlan(given: Graph, options: PlanOptions): Plan {
+  const graph = absorbTransposes(given);
   const { entries } = graph;
   const { stored, base } = fuse(graph, { reads: options.maxBuffers - 1 });
   const buffers: (Buffer | undefined)[] = entries.map(() => undefined);
@@ -68,11 +69,12 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
     if (!buffer) throw new Error(`The result of ${entries[at].operation.name} was used before it was computed.`);
     return buffer;
   };
-  const newBuffer = (size: number): Buffer => ({
-    bytes: Math.max(4, size * 4),
-    firstStep: launches.length,
-    lastStep: launches.length,
-  });
+  const allBuffers: Buffer[] = [];
+  const newBuffer = (size: number): Buffer => {
+    const buffer = { bytes: Math.max(4, size * 4), firstStep: launches.length, lastStep: launches.length };
+    allBuffers.push(buffer);
+    return buffer;
+  };
   const launch = (label: string, kernel: Kernel, inputs: readonly Buffer[], output: Buffer): void => {
     for (const buffer of [...inputs, output]) buffer.lastStep = launches.length;
     launches.push({ label, kernel, inputs, output });
@@ -98,7 +100,7 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
       const made = elementwiseKernel(graph, at, isStored);
       launchFused(made, label(made.kernel), buffer);
     } else if (lowering.kind === 'reduction') {
-      const parts = reductionParts(entry);
+      const parts = reductionParts(entry, options.adapter);
       const made = reductionKernel(graph, at, isStored, parts);
       if (parts === 1) {
         launchFused(made, label(made.kernel), buffer);
@@ -123,7 +125,7 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
   });
 
   for (const target of graph.targets) bufferOf(target).lastStep = Infinity;
-  const slots = assignSlots(launches.map(({ output }) => output));
+  const slots = assignSlots(allBuffers);
   const placeOf = (buffer: Buffer): Place => buffer.place ?? { kind: 'slot', slot: -1 };
   return {
     steps: launches.map(({ label, kernel, inputs, output }) => ({

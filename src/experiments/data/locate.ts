@@ -6,20 +6,28 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readProblem } from '../files.ts';
 
-/** The folder `data/NAME` shipped with regrad, found from this module upwards, so it works from source and bundled. */
-export function shippedFolder(name: string): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
+/** The folder of regrad's package.json, found from this module upwards, so it works from source and bundled. */
+export function packageRoot(): string {
+  const here = fileURLToPath(import.meta.url);
+  let folder = dirname(here);
   while (!isPackageRoot(folder)) {
     const parent = dirname(folder);
     if (parent === folder) {
-      throw new Error(
-        `The data shipped with regrad was looked for above ${fileURLToPath(import.meta.url)}, but there is no ` +
-          `package.json of regrad there; give a folder instead: ${name}:DIR.`,
-      );
+      throw new Error(`regrad's package.json was looked for above ${here}, but is not there; install regrad again.`);
     }
     folder = parent;
   }
-  return join(folder, 'data', name);
+  return folder;
+}
+
+/** The folder `data/NAME` shipped with regrad. */
+export function shippedFolder(name: string): string {
+  return join(packageRoot(), 'data', name);
+}
+
+/** regrad's version, from its package.json. */
+export function packageVersion(): string {
+  return JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')).version;
 }
 
 function isPackageRoot(folder: string): boolean {

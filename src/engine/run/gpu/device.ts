@@ -9,6 +9,7 @@ import type { DeviceStorage, Node, Value } from '../../tape.ts';
 import { describe, ErrorGuard } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 import { BufferPool, type PooledBuffer } from './pool.ts';
+import { type KernelTime, Profiler } from './profiler.ts';
 import { PreparedPlan } from './prepared-plan.ts';
 import { Staging } from './staging.ts';
 
@@ -32,6 +33,7 @@ export class GpuDevice implements Device {
   readonly #staging: Staging;
   readonly #plans = new Map<string, PreparedPlan>();
   readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
+  #profiler: Profiler | undefined;
   #planCount = 0;
   #bindGroups = 0;
   #dispatches = 0;
@@ -59,7 +61,7 @@ export class GpuDevice implements Device {
         target.purpose === 'keep' ? this.#outputFor(target, plan.plan.resultSizes[i] * 4, inputs) : undefined,
       );
       const encoder = this.gpu.createCommandEncoder();
-      this.#bindGroups += plan.encode(encoder, leaves, outputs);
+      this.#bindGroups += plan.encode(encoder, leaves, outputs, this.#profiler);
       this.#dispatches += plan.plan.steps.length;
       const results = plan.results(leaves, outputs);
       const bytes = plan.plan.resultSizes.map((size) => size * 4);
@@ -72,15 +74,19 @@ export class GpuDevice implements Device {
       });
       const wanted = targets.map((target, i) => (target.purpose === 'read' ? bytes[i] : 0));
       const read = this.#staging.copyOut(encoder, results, wanted);
+      const timed = this.#profiler?.finish(encoder);
       this.gpu.queue.submit([encoder.finish()]);
-      reads = read().then((all) =>
+      reads = Promise.all([read(), timed?.()]).then(([all]) =>
         graph.targets.map((entry, i) => fromDeviceBytes(graph.entries[entry].dtype, all[i])),
       );
     } catch (error) {
       this.#errors.close(finished).catch(() => {});
       throw error;
     }
-    const checked = Promise.all([ready, this.#errors.close(finished)]);
+    // What preparing reports comes first: it names the kernel that running then stumbles over.
+    const closed = this.#errors.close(finished);
+    closed.catch(() => {});
+    const checked = ready.then(() => closed);
     checked.catch(() => this.#forget(plan));
     return {
       kept,
@@ -114,6 +120,18 @@ export class GpuDevice implements Device {
 
   explain(graph: Graph, options: { readonly wgsl?: boolean }): string {
     return explainPlan(this.#makePlan(graph, graph.targets.map(() => false)), options);
+  }
+
+  /** Times every kernel of what `body` runs, slowest first. Slower than running without: each launch waits for the last. */
+  async profile(body: () => Promise<unknown>): Promise<KernelTime[]> {
+    const profiler = new Profiler(this.gpu);
+    this.#profiler = profiler;
+    try {
+      await body();
+    } finally {
+      this.#profiler = undefined;
+    }
+    return profiler.times();
   }
 
   async synchronize(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Node } from '../../tape.ts';
 import type { ErrorGuard } from './errors.ts';
 import type { PipelineCache } from './pipelines.ts';
 import type { BufferPool, PooledBuffer } from './pool.ts';
+import type { Profiler } from './profiler.ts';
 
 /** Offsets of uniforms in their common buffer. */
 const uniformAlignment = 256;
@@ -76,15 +77,16 @@ export class PreparedPlan {
     return Promise.all(checks).then(() => {});
   }
 
-  /** Encodes every step into one pass; returns the number of bind groups that had to be made. */
+  /** Encodes every step, into one pass unless each is to be timed; returns the number of bind groups that had to be made. */
   encode(
     encoder: GPUCommandEncoder,
     leaves: readonly PooledBuffer[],
     targets: readonly (PooledBuffer | undefined)[],
+    profiler?: Profiler,
   ): number {
     if (this.#steps.length === 0) return 0;
     let made = 0;
-    const pass = encoder.beginComputePass();
+    let pass = profiler ? undefined : encoder.beginComputePass();
     for (const prepared of this.#steps) {
       const { step, bindGroups } = prepared;
       const places = [...step.inputs, step.output];
@@ -96,11 +98,13 @@ export class PreparedPlan {
         if (bindGroups.size >= maxBindGroups) bindGroups.clear();
         bindGroups.set(key, group);
       }
-      pass.setPipeline(prepared.pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(...step.kernel.workgroups);
+      if (profiler) pass = encoder.beginComputePass(profiler.next(step.label, step.kernel.flops));
+      pass?.setPipeline(prepared.pipeline);
+      pass?.setBindGroup(0, group);
+      pass?.dispatchWorkgroups(...step.kernel.workgroups);
+      if (profiler) pass?.end();
     }
-    pass.end();
+    if (!profiler) pass?.end();
     return made;
   }
 

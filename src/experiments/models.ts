@@ -1,0 +1,55 @@
+/** Models by description, as configurations and fixtures write them. */
+import { type Generator } from '../engine/index.ts';
+import type { Module } from '../nn/module.ts';
+import { mlp, resnet, vgg } from '../nn/models.ts';
+
+export type ModelSpec =
+  | { readonly family: 'resnet'; readonly widths: number[]; readonly blocks: number[]; readonly classes: number; readonly channels?: number }
+  | {
+      readonly family: 'vgg';
+      readonly plan: (number | 'M')[];
+      readonly hidden: number[];
+      readonly classes: number;
+      readonly bn: boolean;
+      readonly size: number;
+      readonly channels?: number;
+    }
+  | {
+      readonly family: 'mlp';
+      readonly inputs: number;
+      readonly hidden: number[];
+      readonly classes: number;
+      readonly activation: 'relu' | 'tanh' | 'gelu';
+    };
+
+/** A freshly initialised model; the generator decides its weights. Throws a sentence for a family it does not know. */
+export function buildModel(spec: ModelSpec, generator: Generator): Module {
+  if (spec.family === 'resnet') return resnet(spec, generator);
+  if (spec.family === 'vgg') return vgg(spec, generator);
+  if (spec.family === 'mlp') return mlp(spec, generator);
+  const { family } = spec as { family: string };
+  throw new Error(`The model family '${family}' is not known; expected resnet, vgg or mlp.`);
+}
+
+/** The models that the command line knows by name, for images of [channels, height, width]. */
+export function namedModel(name: string, classes: number, [channels, height, width]: readonly [number, number, number]): ModelSpec {
+  const widths = /^resnet\[([\d,]+)\](?:x\[([\d,]+)\])?$/.exec(name);
+  if (widths) {
+    const list = widths[1].split(',').map(Number);
+    return { family: 'resnet', widths: list, blocks: widths[2]?.split(',').map(Number) ?? list.map(() => 1), classes, channels };
+  }
+  if (name === 'resnet18') return { family: 'resnet', widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2], classes, channels };
+  if (name === 'vgg11') {
+    const plan: (number | 'M')[] = [64, 'M', 128, 'M', 256, 256, 'M', 512, 512, 'M', 512, 512, 'M'];
+    return { family: 'vgg', plan, hidden: [512, 512], classes, bn: false, size: height, channels };
+  }
+  const hidden = /^mlp\[([\d,]+)\]$/.exec(name);
+  if (hidden) {
+    const inputs = channels * height * width;
+    return { family: 'mlp', inputs, hidden: hidden[1].split(',').map(Number), classes, activation: 'relu' };
+  }
+  throw new Error(
+    `The model '${name}' is not known; expected resnet18, vgg11, resnet[8,16] (stage widths; resnet[8,16]x[1,2] with ` +
+      'blocks) or mlp[64,32] (hidden widths).',
+  );
+}

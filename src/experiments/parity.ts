@@ -1,0 +1,168 @@
+/**
+ * Comparing one step of a method with reference values, as PyTorch computed them in float64 from the same weights and
+ * inputs. A fixture is one safetensors file: metadata "spec" describes the case; tensors init/NAME, x, y, sampled_labels
+ * (FT), unit (UJ) go in; expect/loss, penalty, micro_norm2, grad/NAME and after/NAME should come out.
+ */
+import { add, assign, createGenerator, mul, type NumberArray, read, slice, sub, type Tensor, tensor, zeros } from '../engine/index.ts';
+import { parseSafetensors, type RawTensor } from '../nn/safetensors.ts';
+import { type Draws, type MethodName, methodNames, microStep, squaredGradientNorm } from './methods.ts';
+import { buildModel, type ModelSpec } from './models.ts';
+import { crossEntropy, reshape } from '../engine/index.ts';
+
+export interface ParitySpec {
+  readonly name: string;
+  readonly model: ModelSpec;
+  readonly method: MethodName;
+  readonly micro_batch: number;
+  readonly k: number;
+  readonly lam: number;
+  readonly lr: number;
+}
+
+/** Relative errors of one case. */
+export interface ParityResult {
+  readonly case: string;
+  readonly method: MethodName;
+  readonly loss: number;
+  readonly penalty: number;
+  readonly microNorm2: number;
+  /** The worst tensor's ||a - b|| / max(||b||, 1e-3 of the largest tensor's norm). */
+  readonly grad: number;
+  readonly after: number;
+}
+
+/** Runs the step that a fixture describes on the device in use. Throws a sentence for a file that is not a fixture. */
+export async function runParityCase(bytes: Uint8Array, origin: string): Promise<ParityResult> {
+  const { tensors, metadata } = parseSafetensors(bytes, origin);
+  const spec = parseSpec(metadata.spec, origin);
+  const input = (name: string): RawTensor => {
+    const found = tensors.get(name);
+    if (!found) throw new Error(`${origin}: the tensor '${name}' is missing; a ${spec.method} fixture needs it.`);
+    return found;
+  };
+  const group = (prefix: string): Map<string, RawTensor> =>
+    new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, t]) => [name.slice(prefix.length), t]));
+
+  const model = buildModel(spec.model, createGenerator(0));
+  loadInitial(model, group('init/'), origin);
+  model.train();
+  const parameters = [...model.namedParameters()];
+  const handles = parameters.map(([, parameter]) => parameter);
+  const accumulated = handles.map((parameter) => tensor(new Float32Array(parameter.size), { shape: parameter.shape }));
+  const x = toTensor(input('x'));
+  const y = toTensor(input('y'));
+  let loss = 0;
+  let penalty = 0;
+  const microNorm2: number[] = [];
+  for (let k = 0; k < spec.k; k++) {
+    const part = (whole: Tensor) => slice(whole, 0, k * spec.micro_batch, (k + 1) * spec.micro_batch);
+    const draws: Draws = {
+      labels: () => part(toTensor(input('sampled_labels'))),
+      direction: (classes) => reshape(slice(toTensor(input('unit')), 0, k, k + 1), [classes]),
+    };
+    const logits = model.forward(part(x));
+    const labels = part(y);
+    const step = microStep({ method: spec.method, lambda: spec.lam, microBatches: spec.k }, handles, { logits, labels, draws });
+    accumulated.forEach((total, i) => {
+      assign(total, add(total, step.gradients[i]));
+    });
+    const norm2 = squaredGradientNorm(crossEntropy(logits, labels), handles);
+    const values = await read(step.loss, step.penalty ?? zeros([]), norm2);
+    loss += values[0][0] / spec.k;
+    penalty += values[1][0] / spec.k;
+    microNorm2.push(values[2][0]);
+  }
+  const names = parameters.map(([name]) => name);
+  const gradients = namedArrays(names, await read(...accumulated));
+  handles.forEach((parameter, i) => {
+    assign(parameter, sub(parameter, mul(accumulated[i], spec.lr)));
+  });
+  const state = [...model.stateDict()];
+  const after = namedArrays(state.map(([name]) => name), await read(...state.map(([, value]) => value)));
+  return {
+    case: spec.name,
+    method: spec.method,
+    loss: relativeError([loss], input('expect/loss').data),
+    penalty: relativeError([penalty], input('expect/penalty').data),
+    microNorm2: relativeError(microNorm2, input('expect/micro_norm2').data),
+    grad: worstTensor(gradients, group('expect/grad/'), origin),
+    after: worstTensor(after, group('expect/after/'), origin),
+  };
+}
+
+function parseSpec(text: string | undefined, origin: string): ParitySpec {
+  const expected = `${origin}: the metadata 'spec' should be JSON with model, method, micro_batch, k, lam and lr`;
+  let spec: Partial<ParitySpec>;
+  try {
+    spec = JSON.parse(text ?? 'null') ?? {};
+  } catch {
+    throw new Error(`${expected}; it is not JSON.`);
+  }
+  for (const field of ['micro_batch', 'k', 'lam', 'lr'] as const) {
+    if (typeof spec[field] !== 'number') throw new Error(`${expected}; '${field}' is ${JSON.stringify(spec[field])}.`);
+  }
+  if (!spec.method || !methodNames.includes(spec.method)) {
+    throw new Error(`${expected}; the method is ${JSON.stringify(spec.method)}, not one of ${methodNames.join(', ')}.`);
+  }
+  if (!spec.model?.family) throw new Error(`${expected}; the model is ${JSON.stringify(spec.model)}.`);
+  return { ...spec, name: spec.name ?? origin } as ParitySpec;
+}
+
+function loadInitial(model: ReturnType<typeof buildModel>, initial: Map<string, RawTensor>, origin: string): void {
+  const { missing, unexpected } = model.loadStateDict(
+    new Map([...initial].map(([name, raw]) => [name, toTensor(raw)])),
+    { strict: false },
+  );
+  const needed = missing.filter((name) => !name.endsWith('num_batches_tracked'));
+  if (needed.length + unexpected.length > 0) {
+    throw new Error(
+      `${origin}: the initial weights do not fit the model: missing ${needed.join(', ') || 'none'}, ` +
+        `unexpected ${unexpected.join(', ') || 'none'}.`,
+    );
+  }
+}
+
+function toTensor({ data, shape, dtype }: RawTensor): Tensor {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    return tensor(Int32Array.from(data, Number), { shape });
+  }
+  return tensor(Float64Array.from(data), { shape, dtype: dtype.startsWith('F') ? 'f32' : 'i32' });
+}
+
+function namedArrays(names: readonly string[], arrays: readonly NumberArray[]): Map<string, NumberArray> {
+  return new Map(names.map((name, i) => [name, arrays[i]]));
+}
+
+function norm2(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i] ** 2;
+  return Math.sqrt(total);
+}
+
+function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < b.length; i++) total += (a[i] - b[i]) ** 2;
+  return Math.sqrt(total);
+}
+
+/** ||a - b|| / ||b||; where b is zero, ||a||. */
+function relativeError(actual: ArrayLike<number>, expected: RawTensor['data']): number {
+  const b = Float64Array.from(expected as ArrayLike<number>);
+  return distance(actual, b) / (norm2(b) || 1);
+}
+
+function worstTensor(actual: Map<string, NumberArray>, expected: Map<string, RawTensor>, origin: string): number {
+  if (expected.size === 0) throw new Error(`${origin}: there are no expected tensors to compare with.`);
+  const reference = new Map([...expected].map(([name, { data }]) => [name, Float64Array.from(data as ArrayLike<number>)]));
+  const floor = 1e-3 * Math.max(...[...reference.values()].map(norm2));
+  let worst = 0;
+  for (const [name, b] of reference) {
+    const a = actual.get(name);
+    if (a?.length !== b.length) {
+      throw new Error(`${origin}: '${name}' has ${b.length} expected elements, the model ${a ? `has ${a.length}` : 'has no such tensor'}.`);
+    }
+    const error = distance(a, b) / Math.max(norm2(b), floor || 1);
+    worst = Number.isNaN(error) ? Infinity : Math.max(worst, error);
+  }
+  return worst;
+}

@@ -1,0 +1,83 @@
+/** The folder of a run: written under a temporary name, and given its own when it is whole. */
+import { execFile } from 'node:child_process';
+import { appendFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { currentDevice } from '../engine/index.ts';
+import { packageRoot, packageVersion } from './data/locate.ts';
+import { writeFileAtomic, writeProblem } from './files.ts';
+
+/**
+ * Creates the folder for a run's files at `path`, runs `work` with it, and renames it to `path` when work is done. If
+ * work throws, nothing is left. Throws a sentence, before any work, if `path` holds files or cannot be written.
+ */
+export async function withRunFolder<T>(path: string, work: (folder: RunFolder) => Promise<T>): Promise<T> {
+  const target = resolve(path);
+  const present = await readdir(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new Error(`Could not use ${target} for the run: ${writeProblem(error, target)}`);
+  });
+  if (present.length > 0) {
+    throw new Error(`${target} is not empty; give the run a folder of its own, or remove that one.`);
+  }
+  const temporary = `${target}.partial-${process.pid}`;
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await mkdir(temporary);
+  } catch (error) {
+    throw new Error(`Could not create a run folder at ${target}: ${writeProblem(error, temporary)}`, { cause: error });
+  }
+  try {
+    const result = await work(new RunFolder(temporary));
+    await rm(target, { recursive: true, force: true });
+    await rename(temporary, target);
+    return result;
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+export class RunFolder {
+  /** Where the files are while the run is under way. */
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async write(name: string, content: string | Uint8Array): Promise<void> {
+    await writeFileAtomic(join(this.path, name), content);
+  }
+
+  async writeJson(name: string, value: unknown): Promise<void> {
+    await this.write(name, `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** Adds one line to a JSON-lines file. */
+  async append(name: string, value: unknown): Promise<void> {
+    const path = join(this.path, name);
+    try {
+      await appendFile(path, `${JSON.stringify(value)}\n`);
+    } catch (error) {
+      throw new Error(`Could not write ${path}: ${writeProblem(error, path)}`, { cause: error });
+    }
+  }
+}
+
+/** What a run's numbers may depend on besides its configuration. */
+export async function environmentRecord(): Promise<Record<string, unknown>> {
+  const device = await currentDevice();
+  const commit = await promisify(execFile)('git', ['-C', packageRoot(), 'rev-parse', 'HEAD'])
+    .then(({ stdout }) => stdout.trim())
+    .catch(() => null);
+  return {
+    regrad: packageVersion(),
+    commit,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    device: device.name,
+    executor: device.kind,
+    startedAt: new Date().toISOString(),
+  };
+}

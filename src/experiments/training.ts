@@ -1,0 +1,185 @@
+/**
+ * Training with one method of the paper, as compiled steps: K micro-batches add up their gradients, the last of them
+ * also updates the parameters. What is measured on the way does not change what is trained.
+ */
+import {
+  add,
+  argMax,
+  assign,
+  cast,
+  compile,
+  createGenerator,
+  crossEntropy,
+  eq,
+  mul,
+  sqrt,
+  sum,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../engine/index.ts';
+import type { Module } from '../nn/module.ts';
+import { sgd } from '../nn/optim.ts';
+import { type Augmentation, augment, normalizer } from './augment.ts';
+import { ImageOrder, imageBatch } from './batches.ts';
+import type { Dataset, ImageSet } from './data/image-set.ts';
+import { type MethodName, microStep, randomDraws, squaredGradientNorm } from './methods.ts';
+
+export interface TrainingOptions {
+  readonly method: MethodName;
+  /** Examples per update, |B|; a multiple of microBatch. SB takes microBatch = batch. */
+  readonly batch: number;
+  /** Examples per forward pass, |M|. */
+  readonly microBatch: number;
+  readonly learningRate: number;
+  readonly lambda: number;
+  readonly seed: number;
+  readonly augmentation: Augmentation;
+}
+
+export interface StepMetrics {
+  /** Mean over the micro-batches of the loss without penalty. */
+  readonly loss: number;
+  /** Mean over the micro-batches of R_M, before lambda; 0 for SB and LB. */
+  readonly penalty: number;
+  /** Euclidean norm of the whole gradient of the update. */
+  readonly gradientNorm: number;
+}
+
+export interface Evaluation {
+  readonly loss: number;
+  /** Share of right answers, 0 to 1. */
+  readonly accuracy: number;
+}
+
+/** Streams of random numbers that one seed gives to a run; initialisation uses stream 0. */
+const streams = { methods: 1, augmentation: 2 };
+
+/** Images per forward pass when evaluating. */
+const evaluationBatch = 250;
+
+export class Training {
+  readonly #model: Module;
+  readonly #train: ImageSet;
+  readonly #options: TrainingOptions;
+  readonly #order: ImageOrder;
+  readonly #measureOrder: ImageOrder;
+  readonly #microBatches: number;
+  readonly #micro: (first: boolean, last: boolean) => CompiledMicro;
+  readonly #measure: (pixels: Tensor, labels: Tensor) => Promise<Tensor>;
+  readonly #evaluate: (pixels: Tensor, labels: Tensor) => Promise<Tensor[]>;
+
+  constructor(model: Module, dataset: Pick<Dataset, 'train' | 'mean' | 'std'>, options: TrainingOptions) {
+    const { train, mean, std } = dataset;
+    const { batch, microBatch, seed } = options;
+    this.#model = model;
+    this.#train = train;
+    this.#options = options;
+    this.#microBatches = batch / microBatch;
+    if (!Number.isInteger(this.#microBatches) || this.#microBatches < 1) {
+      throw new Error(`The batch, ${batch}, must be a multiple of the micro-batch, ${microBatch}.`);
+    }
+    if (batch > train.count) {
+      throw new Error(`The batch, ${batch}, is larger than the ${train.count} training images of ${train.name}.`);
+    }
+    this.#order = new ImageOrder(train.count, seed);
+    this.#measureOrder = new ImageOrder(train.count, seed + 1);
+    const normalize = normalizer(mean, std, train.scale);
+    this.#micro = this.#compileMicro(normalize);
+    this.#measure = compile((pixels, labels) =>
+      model.withFrozenStatistics(() =>
+        squaredGradientNorm(crossEntropy(model.forward(normalize(pixels)), labels), model.parameters()),
+      ),
+    );
+    this.#evaluate = compile((pixels, labels) => {
+      const logits = model.forward(normalize(pixels));
+      return [
+        sum(cast(eq(argMax(logits, 1), labels), 'f32')),
+        crossEntropy(logits, labels, { reduction: 'sum' }),
+      ];
+    });
+  }
+
+  /** One update: K micro-batches, then the optimiser. */
+  async step(): Promise<StepMetrics> {
+    this.#model.train();
+    const { microBatch } = this.#options;
+    let outputs: Tensor[] = [];
+    for (let k = 0; k < this.#microBatches; k++) {
+      const micro = this.#micro(k === 0, k === this.#microBatches - 1);
+      outputs = await micro(...imageBatch(this.#train, this.#order.take(microBatch)));
+    }
+    const [loss, penalty, gradientNorm] = await Promise.all(outputs.map((output) => output.item()));
+    return { loss, penalty, gradientNorm };
+  }
+
+  /**
+   * The mean over `count` random micro-batches of || d L_M / d theta ||^2 of the loss without penalty, with batch
+   * statistics but without touching the running ones: the paper's average micro-batch gradient norm, squared.
+   */
+  async microBatchGradientNorm2(count: number): Promise<number> {
+    this.#model.train();
+    let total = 0;
+    for (let i = 0; i < count; i++) {
+      const batch = imageBatch(this.#train, this.#measureOrder.take(this.#options.microBatch));
+      total += await (await this.#measure(...batch)).item();
+    }
+    return total / count;
+  }
+
+  /** Loss and accuracy over a whole set, with the running statistics. */
+  async evaluate(set: ImageSet): Promise<Evaluation> {
+    this.#model.eval();
+    let right = 0;
+    let loss = 0;
+    for (let start = 0; start < set.count; start += evaluationBatch) {
+      const indices = Array.from({ length: Math.min(evaluationBatch, set.count - start) }, (_, i) => start + i);
+      const [hits, losses] = await this.#evaluate(...imageBatch(set, indices));
+      right += await hits.item();
+      loss += await losses.item();
+    }
+    return { accuracy: right / set.count, loss: loss / set.count };
+  }
+
+  /** Compiled micro-batches by their place in the mini-batch: the first starts the sums, the last makes the update. */
+  #compileMicro(normalize: (pixels: Tensor) => Tensor): (first: boolean, last: boolean) => CompiledMicro {
+    const { method, lambda, seed, augmentation, learningRate } = this.#options;
+    const model = this.#model;
+    const parameters = model.parameters();
+    const optimizer = sgd(parameters, { learningRate });
+    const draws = randomDraws(createGenerator(seed, streams.methods));
+    const augmenting = createGenerator(seed, streams.augmentation);
+    const sums = parameters.map((parameter) => tensor(new Float32Array(parameter.size), { shape: parameter.shape }));
+    const [lossSum, penaltySum] = [tensor(0), tensor(0)];
+    const share = 1 / this.#microBatches;
+
+    const record = (first: boolean, last: boolean) => (pixels: Tensor, labels: Tensor): Tensor[] => {
+      const logits = model.forward(normalize(augment(pixels, augmentation, augmenting)));
+      const micro = { logits, labels, draws };
+      const step = microStep({ method, lambda, microBatches: this.#microBatches }, parameters, micro);
+      const onto = (total: Tensor, part: Tensor) => (first ? part : add(total, part));
+      const gradients = step.gradients.map((g, i) => onto(sums[i], g));
+      const loss = onto(lossSum, mul(step.loss, share));
+      const penalty = onto(penaltySum, mul(step.penalty ?? zeros([]), share));
+      if (last) {
+        optimizer.step(gradients);
+        return [loss, penalty, sqrt(gradients.map((g) => sum(mul(g, g))).reduce((a, b) => add(a, b)))];
+      }
+      sums.forEach((total, i) => {
+        assign(total, gradients[i]);
+      });
+      assign(lossSum, loss);
+      assign(penaltySum, penalty);
+      return [];
+    };
+    const compiled = new Map<string, CompiledMicro>();
+    return (first, last) => {
+      const key = `${first}${last}`;
+      const known = compiled.get(key) ?? compile(record(first, last));
+      compiled.set(key, known);
+      return known;
+    };
+  }
+}
+
+type CompiledMicro = (pixels: Tensor, labels: Tensor) => Promise<Tensor[]>;

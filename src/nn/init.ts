@@ -1,0 +1,21 @@
+/** PyTorch's default initial values. */
+import { type Generator, type Shape, type Tensor, uniform } from '../engine/index.ts';
+
+/**
+ * f32 uniform over [-b, b), b = gain sqrt(3 / fanIn), gain = sqrt(2 / (1 + a^2)): He's initialisation for a leaky ReLU of
+ * slope a (PyTorch's `kaiming_uniform_`). With the default a = sqrt 5, b = 1 / sqrt(fanIn).
+ */
+export function kaimingUniform(
+  generator: Generator,
+  shape: Shape,
+  { fanIn, a = Math.sqrt(5) }: { readonly fanIn: number; readonly a?: number },
+): Tensor {
+  if (!(fanIn > 0)) throw new RangeError(`kaimingUniform: fanIn is ${fanIn}, expected more than 0.`);
+  const bound = Math.sqrt(2 / (1 + a * a)) * Math.sqrt(3 / fanIn);
+  return uniform(generator, shape, -bound, bound);
+}
+
+/** f32 [size] uniform over [-b, b), b = 1 / sqrt(fanIn): the bias of PyTorch's linear and convolution layers. */
+export function biasUniform(generator: Generator, size: number, fanIn: number): Tensor {
+  return kaimingUniform(generator, [size], { fanIn });
+}

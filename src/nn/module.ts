@@ -1,0 +1,121 @@
+/** What all layers and models share: named parameters, buffers and children, found in the order they were registered. */
+import { assign, type Tensor, tensor } from '../engine/index.ts';
+import { type LoadResult, loadState, type StateValues } from './state.ts';
+
+/**
+ * A function of tensors with state (PyTorch's `nn.Module`). A subclass registers its own state in its constructor:
+ *
+ *     readonly weight = this.parameter('weight', initialValue);
+ *     readonly conv1 = this.child('conv1', new Conv2d(...));
+ */
+export abstract class Module {
+  #training = true;
+  #statisticsFrozen = false;
+  readonly #parameters = new Map<string, Tensor>();
+  readonly #buffers = new Map<string, Tensor>();
+  readonly #children = new Map<string, Module>();
+
+  abstract forward(x: Tensor): Tensor;
+
+  /** Whether layers that differ, such as batch norm and dropout, behave as in training. */
+  get training(): boolean {
+    return this.#training;
+  }
+
+  /** Whether batch norm leaves its running statistics as they are. */
+  get statisticsFrozen(): boolean {
+    return this.#statisticsFrozen;
+  }
+
+  /** Switches this module and all below it to training behaviour. */
+  train(training = true): this {
+    for (const module of this.modules()) module.#training = training;
+    return this;
+  }
+
+  /** Switches this module and all below it to evaluation behaviour. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /**
+   * Runs `record`, which records forward passes, with running statistics left untouched: batch norm in training still
+   * normalises with the batch's own statistics. For measuring a model without disturbing it.
+   */
+  withFrozenStatistics<Result>(record: () => Result): Result {
+    const thawed = this.modules().filter((module) => !module.#statisticsFrozen);
+    for (const module of thawed) module.#statisticsFrozen = true;
+    try {
+      return record();
+    } finally {
+      for (const module of thawed) module.#statisticsFrozen = false;
+    }
+  }
+
+  /** This module and all below it, each before its children. */
+  modules(): Module[] {
+    return [this, ...[...this.#children.values()].flatMap((child) => child.modules())];
+  }
+
+  /** What an optimiser moves, by its PyTorch name: `layer1.0.conv1.weight`. */
+  namedParameters(): Map<string, Tensor> {
+    return this.#collect('', (module) => [module.#parameters]);
+  }
+
+  parameters(): Tensor[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** State that is not learned by gradients, such as running statistics. */
+  namedBuffers(): Map<string, Tensor> {
+    return this.#collect('', (module) => [module.#buffers]);
+  }
+
+  /** Parameters and buffers with PyTorch's names, in its order. They are the live tensors, not copies. */
+  stateDict(): Map<string, Tensor> {
+    return this.#collect('', (module) => [module.#parameters, module.#buffers]);
+  }
+
+  /**
+   * Assigns values to parameters and buffers by name. By default every name must be there and known; with
+   * `strict: false` what fits is loaded and the rest reported. A shape that differs is always an error.
+   */
+  loadStateDict(values: StateValues, options: { readonly strict?: boolean } = {}): LoadResult {
+    return loadState('loadStateDict', this.stateDict(), values, options);
+  }
+
+  /** Registers a parameter that starts as `initial`; to be called in the constructor, in PyTorch's order. */
+  protected parameter(name: string, initial: Tensor): Tensor {
+    return register(this.#parameters, name, stateOf(initial));
+  }
+
+  /** Registers a buffer that starts as `initial`. */
+  protected buffer(name: string, initial: Tensor): Tensor {
+    return register(this.#buffers, name, stateOf(initial));
+  }
+
+  protected child<Child extends Module>(name: string, module: Child): Child {
+    return register(this.#children, name, module);
+  }
+
+  #collect(prefix: string, tables: (module: Module) => ReadonlyMap<string, Tensor>[]): Map<string, Tensor> {
+    const own = tables(this).flatMap((table) => [...table].map(([name, t]) => [prefix + name, t] as const));
+    const below = [...this.#children].flatMap(([name, child]) => [
+      ...child.#collect(`${prefix}${name}.`, tables),
+    ]);
+    return new Map([...own, ...below]);
+  }
+}
+
+function register<Base, Value extends Base>(table: Map<string, Base>, name: string, value: Value): Value {
+  if (table.has(name)) throw new Error(`Module: "${name}" is registered twice.`);
+  table.set(name, value);
+  return value;
+}
+
+/** A leaf, which can be assigned later, with a value that may have been computed. */
+function stateOf(initial: Tensor): Tensor {
+  const state = tensor(new Uint8Array(initial.size), { shape: initial.shape, dtype: initial.dtype });
+  assign(state, initial);
+  return state;
+}

@@ -1,0 +1,100 @@
+/** The two executors for tests, and comparing what they compute. */
+import { expect } from 'vitest';
+import { isSoftwareAdapter } from '../src/engine/adapter-info.ts';
+import { evaluate } from '../src/engine/evaluate.ts';
+import {
+  add,
+  type Device,
+  GpuDevice,
+  grad,
+  mul,
+  type NumberArray,
+  ReferenceDevice,
+  setDevice,
+  sum,
+  type Tensor,
+  tensor,
+} from '../src/engine/index.ts';
+import { testDevice } from './gpu.ts';
+
+const raw = await testDevice();
+
+/** Absent where there is only the reference executor. */
+export const gpu =
+  raw &&
+  new GpuDevice(raw, {
+    name: 'test GPU',
+    adapterClass: isSoftwareAdapter(raw.adapterInfo) ? 'software' : 'hardware',
+  });
+
+export const reference = new ReferenceDevice();
+
+/** Both executors, or the one that there is, with names for test titles. */
+export const devices: readonly { readonly name: string; readonly device: Device }[] = [
+  { name: 'reference', device: reference },
+  ...(gpu ? [{ name: 'GPU', device: gpu }] : []),
+];
+
+/** Records a graph and reads all of its results together on one executor, which stays set. */
+export async function valuesOn(device: Device, build: () => readonly Tensor[]): Promise<NumberArray[]> {
+  setDevice(device);
+  return evaluate(
+    build().map(({ node }) => node),
+    'read',
+  );
+}
+
+/** Records a graph once for each executor, since what was read is not computed again. */
+export async function onBoth(
+  build: () => readonly Tensor[],
+): Promise<{ reference: NumberArray[]; gpu: NumberArray[] | undefined }> {
+  return { gpu: gpu && (await valuesOn(gpu, build)), reference: await valuesOn(reference, build) };
+}
+
+/**
+ * Derivatives of a weighted sum of `output`, order by order: gradients, then gradients of a weighted sum of those, and
+ * so on.
+ */
+export function derivatives(output: Tensor, inputs: readonly Tensor[], order: number): Tensor[][] {
+  const found: Tensor[][] = [];
+  let value = weightedSum(output, 0);
+  for (let n = 1; n <= order; n++) {
+    const gradients = grad(value, inputs);
+    found.push(gradients);
+    value = gradients.map((g, i) => weightedSum(g, n + 3 * i)).reduce((a, b) => add(a, b));
+  }
+  return found;
+}
+
+/** A scalar that depends on every element in its own way. */
+function weightedSum(x: Tensor, salt: number): Tensor {
+  const weights = Float32Array.from({ length: x.size }, (_, i) => Math.cos(1.7 * i + salt));
+  return sum(mul(x, tensor(weights, { shape: x.shape })));
+}
+
+/** The largest difference, relative to max(1, the largest number expected); infinite where NaN or infinities differ. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Infinity;
+  let scale = 1;
+  let gap = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const [a, b] = [actual[i], expected[i]];
+    if (Number.isFinite(b)) scale = Math.max(scale, Math.abs(b));
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
+    const difference = Math.abs(a - b);
+    gap = Math.max(gap, Number.isFinite(difference) ? difference : Infinity);
+  }
+  return gap / scale;
+}
+
+export function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  what: string,
+): void {
+  const error = relativeError(actual, expected);
+  const shown = (values: ArrayLike<number>) => Array.from(values).slice(0, 12).join(' ');
+  const text = `${what}: relative error ${error.toExponential(2)}\n  got      ${shown(actual)}\n  expected ${shown(expected)}`;
+  expect(error <= tolerance, text).toBe(true);
+}
