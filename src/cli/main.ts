@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
 import { addDoctor } from './doctor.ts';
+import { addParity } from './parity.ts';
 
 const program = new Command('regrad')
   .description(
@@ -13,6 +14,7 @@ const program = new Command('regrad')
 
 // Verbs made by program.command(...) take over the settings above.
 addDoctor(program);
+addParity(program);
 
 try {
   await program.parseAsync();

@@ -1,26 +1,11 @@
 /** Models by description, as configurations and fixtures write them. */
-import { type Generator } from '../engine/index.ts';
-import type { Module } from '../nn/module.ts';
-import { mlp, resnet, vgg } from '../nn/models.ts';
+import type { Generator } from '../engine/index.ts';
+import { type MlpSpecification, type Module, mlp, type ResnetSpecification, resnet, type VggSpecification, vgg } from '../nn/index.ts';
 
 export type ModelSpec =
-  | { readonly family: 'resnet'; readonly widths: number[]; readonly blocks: number[]; readonly classes: number; readonly channels?: number }
-  | {
-      readonly family: 'vgg';
-      readonly plan: (number | 'M')[];
-      readonly hidden: number[];
-      readonly classes: number;
-      readonly bn: boolean;
-      readonly size: number;
-      readonly channels?: number;
-    }
-  | {
-      readonly family: 'mlp';
-      readonly inputs: number;
-      readonly hidden: number[];
-      readonly classes: number;
-      readonly activation: 'relu' | 'tanh' | 'gelu';
-    };
+  | ({ readonly family: 'resnet' } & ResnetSpecification)
+  | ({ readonly family: 'vgg' } & VggSpecification)
+  | ({ readonly family: 'mlp' } & MlpSpecification);
 
 /** A freshly initialised model; the generator decides its weights. Throws a sentence for a family it does not know. */
 export function buildModel(spec: ModelSpec, generator: Generator): Module {

@@ -1,6 +1,6 @@
 /** One run: train with a method, look at it now and then, and report the checkpoint that did best in validation. */
 import { assign, createGenerator, read, tensor } from '../engine/index.ts';
-import type { Module } from '../nn/module.ts';
+import type { Module } from '../nn/index.ts';
 import { cifarAugmentation, noAugmentation } from './augment.ts';
 import type { Dataset, ImageSet } from './data/image-set.ts';
 import type { MethodName } from './methods.ts';

@@ -18,8 +18,7 @@ import {
   tensor,
   zeros,
 } from '../engine/index.ts';
-import type { Module } from '../nn/module.ts';
-import { sgd } from '../nn/optim.ts';
+import { type Module, sgd } from '../nn/index.ts';
 import { type Augmentation, augment, normalizer } from './augment.ts';
 import { ImageOrder, imageBatch } from './batches.ts';
 import type { Dataset, ImageSet } from './data/image-set.ts';

@@ -17,14 +17,14 @@ export interface MlpSpecification {
 }
 
 /** linear, activation, linear, ..., linear: x [N,...] -> logits [N,classes]. Names: net.0.weight, net.0.bias, ... */
-export function mlp(specification: MlpSpecification & { readonly generator: Generator }): Module {
-  return new Mlp(specification);
+export function mlp(specification: MlpSpecification, generator: Generator): Module {
+  return new Mlp(specification, generator);
 }
 
 class Mlp extends Module {
   readonly net: Sequential;
 
-  constructor({ inputs, hidden, classes, activation, generator }: Parameters<typeof mlp>[0]) {
+  constructor({ inputs, hidden, classes, activation }: MlpSpecification, generator: Generator) {
     super();
     if (!Object.hasOwn(activations, activation)) {
       const known = Object.keys(activations).join(', ');

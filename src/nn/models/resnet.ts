@@ -20,15 +20,16 @@ export interface ResnetSpecification {
  * CIFAR ResNet: 3x3 stem, stages of basic blocks, global average pool, linear. x [N,channels,H,W] -> logits
  * [N,classes]. Names: conv1, bn1, layer1.0.conv1, ..., layer2.0.shortcut.0, ..., linear.
  */
-export function resnet(specification: ResnetSpecification & { readonly generator: Generator }): Module {
-  return new Resnet(specification);
+export function resnet(specification: ResnetSpecification, generator: Generator): Module {
+  return new Resnet(specification, generator);
 }
 
 /** `resnet` of widths 64, 128, 256, 512 with two blocks each: the paper's ResNet-18. */
 export function resnet18(
-  specification: Pick<ResnetSpecification, 'classes' | 'channels'> & { readonly generator: Generator },
+  specification: Pick<ResnetSpecification, 'classes' | 'channels'>,
+  generator: Generator,
 ): Module {
-  return resnet({ ...specification, widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2] });
+  return resnet({ ...specification, widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2] }, generator);
 }
 
 class Resnet extends Module {
@@ -37,7 +38,7 @@ class Resnet extends Module {
   readonly stages: readonly Sequential[];
   readonly linear: Linear;
 
-  constructor({ widths, blocks, classes, channels = 3, generator }: Parameters<typeof resnet>[0]) {
+  constructor({ widths, blocks, classes, channels = 3 }: ResnetSpecification, generator: Generator) {
     super();
     if (widths.length === 0 || widths.length !== blocks.length) {
       throw new RangeError(

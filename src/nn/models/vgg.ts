@@ -23,35 +23,28 @@ export interface VggSpecification {
 }
 
 /** x [N,channels,size,size] -> logits [N,classes]. Names: features.0.weight, ..., classifier.0.weight, ... */
-export function vgg(specification: VggSpecification & { readonly generator: Generator }): Module {
-  return new Vgg(specification);
+export function vgg(specification: VggSpecification, generator: Generator): Module {
+  return new Vgg(specification, generator);
 }
 
 const plan11 = [64, 'M', 128, 'M', 256, 256, 'M', 512, 512, 'M', 512, 512, 'M'] as const;
 
 /** `vgg` with eight convolutions and three linear layers: the paper's VGG-11 for 32 x 32 images. */
-export function vgg11({
-  hidden = [512, 512],
-  size = 32,
-  ...rest
-}: Partial<Pick<VggSpecification, 'hidden' | 'size' | 'bn' | 'channels'>> &
-  Pick<VggSpecification, 'classes'> & { readonly generator: Generator }): Module {
-  return vgg({ ...rest, plan: plan11, hidden, size });
+export function vgg11(
+  specification: Pick<VggSpecification, 'classes'> & Partial<VggSpecification>,
+  generator: Generator,
+): Module {
+  return vgg({ plan: plan11, hidden: [512, 512], size: 32, ...specification }, generator);
 }
 
 class Vgg extends Module {
   readonly features: Sequential;
   readonly classifier: Sequential;
 
-  constructor({
-    plan,
-    hidden,
-    classes,
-    bn = false,
-    size,
-    channels = 3,
-    generator,
-  }: Parameters<typeof vgg>[0]) {
+  constructor(
+    { plan, hidden, classes, bn = false, size, channels = 3 }: VggSpecification,
+    generator: Generator,
+  ) {
     super();
     checkCount('vgg', 'size', size);
     const pools = plan.filter((entry) => entry === 'M').length;

@@ -1,0 +1,77 @@
+/** `regrad parity DIR`: one step of every fixture in a folder, against its reference values. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { AdapterChoice } from '../engine/node.ts';
+import { readBytes, readProblem } from '../experiments/files.ts';
+import { type ParityResult, runParityCase } from '../experiments/parity.ts';
+import { createProgress } from '../experiments/progress.ts';
+import { formatTable } from '../experiments/table.ts';
+import { adapterOption, useAdapter } from './adapter.ts';
+import { parsePositive } from './numbers.ts';
+
+/** Default tolerances: float32 on a device, float64 weights and data rounded to float32 on the reference executor. */
+const tolerances = { gpu: 2e-4, reference: 1e-6 };
+
+const measures = ['loss', 'penalty', 'microNorm2', 'grad', 'after'] as const;
+
+interface Options {
+  readonly json?: boolean;
+  readonly adapter?: AdapterChoice;
+  readonly tolerance?: number;
+}
+
+export function addParity(program: Command): void {
+  program
+    .command('parity')
+    .description('Run the step that each fixture (*.safetensors) in a folder describes, and compare with its values.')
+    .argument('<folder>', 'where the fixtures are')
+    .addOption(adapterOption())
+    .option('--json', 'print one JSON object per case')
+    .option('--tolerance <number>', 'largest relative error allowed (default: 2e-4, reference 1e-6)', parsePositive)
+    .action(parity);
+}
+
+async function parity(folder: string, options: Options): Promise<void> {
+  const files = await fixtureFiles(folder);
+  const { device, adapter } = await useAdapter(options.adapter);
+  const tolerance = options.tolerance ?? tolerances[device.kind];
+  const progress = createProgress({ total: files.length, label: 'parity' });
+  const rows: (ParityResult & { adapter: string; ok: boolean })[] = [];
+  try {
+    for (const file of files) {
+      progress.update(rows.length, file);
+      const path = join(folder, file);
+      const { case: name, method, ...errors } = await runParityCase(await readBytes(path, 'a fixture'), path);
+      const ok = measures.every((measure) => errors[measure] <= tolerance);
+      const row = { case: name, method, adapter: adapter.name, ...errors, ok };
+      rows.push(row);
+      if (options.json) console.log(JSON.stringify(row));
+    }
+    progress.update(rows.length);
+  } finally {
+    progress.stop();
+  }
+  const failed = rows.filter((row) => !row.ok);
+  if (!options.json) console.log(formatRows(rows));
+  console.error(`${rows.length - failed.length} of ${rows.length} cases are within ${tolerance} on ${adapter.name}.`);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+async function fixtureFiles(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw new Error(`Could not list the fixtures in ${folder}: ${readProblem(error)}`);
+  });
+  const files = names.filter((name) => name.endsWith('.safetensors')).sort();
+  if (files.length === 0) {
+    throw new Error(`${folder} holds no *.safetensors file; name a folder of fixtures.`);
+  }
+  return files;
+}
+
+function formatRows(rows: readonly (ParityResult & { ok: boolean })[]): string {
+  return formatTable(
+    ['case', 'method', ...measures, 'ok'],
+    rows.map((row) => [row.case, row.method, ...measures.map((m) => row[m].toExponential(1)), row.ok ? 'yes' : 'NO']),
+  );
+}
