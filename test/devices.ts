@@ -68,7 +68,7 @@ export function derivatives(output: Tensor, inputs: readonly Tensor[], order: nu
 
 /** A scalar that depends on every element in its own way. */
 function weightedSum(x: Tensor, salt: number): Tensor {
-  const weights = Float32Array.from({ length: x.size }, (_, i) => Math.cos(1.7 * i + salt));
+  const weights = Float64Array.from({ length: x.size }, (_, i) => Math.cos(1.7 * i + salt));
   return sum(mul(x, tensor(weights, { shape: x.shape })));
 }
 

@@ -9,7 +9,7 @@ import { adapterOption, useAdapter } from './adapter.ts';
 import { checkDoubleBackprop, checkMatmul, type MatmulCheck, selfCheckTolerance } from './self-check.ts';
 
 /** Exit codes by status. */
-const exitCodes = { ok: 0, failed: 1, 'reference only': 3, 'wrong numbers': 4 } as const;
+export const exitCodes = { ok: 0, failed: 1, 'reference only': 3, 'wrong numbers': 4 } as const;
 
 export interface Report {
   readonly regrad: string;
@@ -112,9 +112,10 @@ function addAdapter(report: Report, { adapter, ...described }: AdapterResult): v
 export async function addChecks(
   report: Pick<Report, 'matmul' | 'doubleBackprop' | 'memory'>,
   device: Device,
+  matmulSize?: number,
 ): Promise<void> {
   try {
-    report.matmul = await checkMatmul(device);
+    report.matmul = await checkMatmul(device, matmulSize);
     report.doubleBackprop = { error: await checkDoubleBackprop(device) };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
@@ -150,7 +151,7 @@ export function judge(report: Report): void {
   }
 }
 
-const insteadOfDevice = 'Update its driver, or choose --adapter software or --adapter reference.';
+const insteadOfDevice = 'Update its driver, or choose another: --adapter software or --adapter reference.';
 
 /** The report for people: a line per fact that is known. */
 export function formatReport(report: Report): string {
@@ -187,7 +188,8 @@ export function formatReport(report: Report): string {
         `device at most ${mebibytes(memory.devicePeak)}, process ${mebibytes(memory.process)}, ` +
           `machine ${mebibytes(memory.total)}, of it free ${mebibytes(memory.free)}`,
     ],
-    ['verdict', `${report.status}. ${report.verdict}`],
+    // A failure goes to stderr, as any verb's.
+    ['verdict', report.status === 'failed' ? undefined : `${report.status}. ${report.verdict}`],
   ];
   const indent = 17;
   return rows

@@ -34,8 +34,7 @@ export interface MatmulCheck {
 }
 
 /** Multiplies matrices. A GPU is timed on larger ones than it is checked on: small ones would time the launch. */
-export async function checkMatmul(device: Device): Promise<MatmulCheck> {
-  const size = 512;
+export async function checkMatmul(device: Device, size = 512): Promise<MatmulCheck> {
   const timedSize = device instanceof GpuDevice && device.adapterClass === 'hardware' ? 2048 : size;
   const product = (n: number) => [matmul(waves([n, n], 1), waves([n, n], 2))];
   const error = await errorAgainstReference(device, () => product(size));

@@ -45,8 +45,7 @@ export function runGraph(
   updates.forEach(({ node, spare }, i) => {
     const value = kept[nodes.length + i];
     if (!value) return;
-    const recycled = spare?.value?.kind === 'device' && value.kind === 'device' && spare.value.storage === value.storage;
-    if (spare && recycled) spare.value = { kind: 'gone', reason: replaced };
+    if (spare?.value?.kind === 'device' && spare.value.storage.released) spare.value = { kind: 'gone', reason: replaced };
     own(device, node, value);
   });
   updatesDone(updates);

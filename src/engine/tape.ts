@@ -46,7 +46,8 @@ export type Value =
 export interface DeviceStorage {
   readonly deviceName: string;
   readonly bytes: number;
-  read(dtype: DType): Promise<NumberArray>;
+  /** True once its buffer is free or another's. */
+  readonly released: boolean;
   release(): void;
 }
 

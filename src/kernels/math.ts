@@ -52,6 +52,10 @@ fn logarithm1p(x: f32) -> f32 {
   return logarithm(1.0 + x);
 }`,
 
+  // Adapters differ on exp(NaN).
+  exponential: /* wgsl */ `
+fn exponential(x: f32) -> f32 { return select(exp(x), x, isNan(x)); }`,
+
   // The series of exp without its first term where subtracting 1 would cancel.
   exponential1m: /* wgsl */ `
 fn exponential1m(x: f32) -> f32 {
@@ -59,7 +63,7 @@ fn exponential1m(x: f32) -> f32 {
     return x * (1.0 + x * (1.0 / 2.0 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0
       + x * (1.0 / 720.0 + x * (1.0 / 5040.0 + x * (1.0 / 40320.0))))))));
   }
-  return exp(x) - 1.0;
+  return exponential(x) - 1.0;
 }`,
 
   // tanh |x| = t / (t + 2) with t = exp(2|x|) - 1; exactly 1 in f32 beyond 10.

@@ -36,8 +36,18 @@ export const indexing: readonly Row[] = [
     name: 'scatterAdd',
     cases: [
       use((x, index, source) => scatterAdd(x, 1, index, source), [2, 3], integers([2, 4], 0, 2), [2, 4]),
-      use((x, index, source) => square(scatterAdd(x, 0, index, source)), [3, 2], integers([5, 2], 0, 2), [5, 2]),
-      use((x, index, source) => scatterAdd(x, 1, index, source), [1, 3, 2], integers([1, 2, 2], 0, 2), [1, 2, 2]),
+      use(
+        (x, index, source) => square(scatterAdd(x, 0, index, source)),
+        [3, 2],
+        integers([5, 2], 0, 2),
+        [5, 2],
+      ),
+      use(
+        (x, index, source) => scatterAdd(x, 1, index, source),
+        [1, 3, 2],
+        integers([1, 2, 2], 0, 2),
+        [1, 2, 2],
+      ),
       use((x, index, source) => scatterAdd(x, 0, index, source), [3], integers([0], 0, 2), [0]),
     ],
   },
@@ -124,7 +134,12 @@ export const composed: readonly Row[] = [
         [3],
         [3],
       ),
-      use((x, mean, variance) => normalizeChannels(x, { mean, variance }, {}, 0.1), [3, 2], [2], within([2], 0.5, 2)),
+      use(
+        (x, mean, variance) => normalizeChannels(x, { mean, variance }, {}, 0.1),
+        [3, 2],
+        [2],
+        within([2], 0.5, 2),
+      ),
     ],
   },
   {

@@ -173,7 +173,11 @@ export const elementwise: readonly Row[] = [
   { name: 'logicalOr', cases: logic(logicalOr) },
   { name: 'logicalXor', cases: logic(logicalXor) },
   { name: 'logicalNot', cases: [use((x) => logicalNot(x), booleans([5]))] },
-  { name: 'isNan', cases: [use((x) => isNan(x), tensor([1, Number.NaN, Infinity, -0]))], differentiable: false },
+  {
+    name: 'isNan',
+    cases: [use((x) => isNan(x), tensor([1, Number.NaN, Infinity, -0]))],
+    differentiable: false,
+  },
   { name: 'where', cases: whereCases },
   { name: 'cast', cases: castCases, differentiable: false },
 ];

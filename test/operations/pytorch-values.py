@@ -21,7 +21,7 @@ SPECIAL = [NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 0.5, 100.0, -100.0, 1e-40, -1e-
 
 def encode(x):
     if not torch.is_tensor(x):
-        x = torch.tensor(x)
+        x = torch.tensor(x, dtype=torch.float64)
     if x.dtype == torch.bool:
         x = x.to(torch.int64)
     digits = 9 if x.dtype == torch.float32 else 17

@@ -27,7 +27,11 @@ type Input = Shape | Tensor;
 export function use(build: (...inputs: Tensor[]) => Tensor, ...inputs: Input[]): Case {
   const tensors = inputs.map((input, i) => (isShape(input) ? numbers(input, 0.2, 1.6, i) : input));
   const label = `(${tensors.map(({ dtype, shape }) => `${dtype}[${shape}]`).join(', ')})`;
-  return { label: `${label} ${String(build).replace(/\(0, *\w+\.(\w+)\)|\s+/g, (_, name = ' ') => name)}`, build, inputs: tensors };
+  return {
+    label: `${label} ${String(build).replace(/\(0, *\w+\.(\w+)\)|\s+/g, (_, name = ' ') => name)}`,
+    build,
+    inputs: tensors,
+  };
 }
 
 function isShape(input: Input): input is Shape {

@@ -19,7 +19,10 @@ export const sources: readonly Row[] = [
     name: 'createGenerator',
     cases: [use(() => createGenerator(5, 2).state), use(() => createGenerator(2 ** 40 + 7).state)],
   },
-  { name: 'randomBits', cases: [use(() => randomBits(generator(), [13])), use(() => randomBits(generator(), [0]))] },
+  {
+    name: 'randomBits',
+    cases: [use(() => randomBits(generator(), [13])), use(() => randomBits(generator(), [0]))],
+  },
   {
     name: 'uniform',
     cases: [use(() => uniform(generator(), [3, 5])), use(() => uniform(generator(), [7], -2, 3))],
@@ -30,7 +33,10 @@ export const sources: readonly Row[] = [
   },
   { name: 'bernoulli', cases: [use(() => bernoulli(generator(), [50], 0.3))] },
   { name: 'categorical', cases: [use((logits) => categorical(generator(), logits), [20, 5])] },
-  { name: 'permutation', cases: [use(() => permutation(generator(), 33)), use(() => permutation(generator(), 1))] },
+  {
+    name: 'permutation',
+    cases: [use(() => permutation(generator(), 33)), use(() => permutation(generator(), 1))],
+  },
   {
     name: 'dropout',
     cases: [

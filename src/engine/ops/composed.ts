@@ -1,13 +1,31 @@
 /** Functions composed of other operations, and so differentiable to any order without a rule of their own. */
-import { formatShape, normalizeDim, ShapeError, type Shape } from '../shape.ts';
+import { formatShape, normalizeDim, type Shape, ShapeError, sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, div, erf, exp, mul, neg, notEqual, pow, rsqrt, sigmoid, square, sub, tanh, where } from './elementwise.ts';
+import { checkChannels, checkFloat } from './checks.ts';
+import {
+  add,
+  div,
+  erf,
+  exp,
+  log,
+  mul,
+  neg,
+  notEqual,
+  pow,
+  rsqrt,
+  sigmoid,
+  square,
+  sub,
+  tanh,
+  where,
+} from './elementwise.ts';
 import { oneHot } from './indexing.ts';
 import { reshape } from './movement.ts';
-import { logSumExp, max, mean, sum } from './reduction.ts';
+import { max, mean, sum } from './reduction.ts';
 
 /** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
+  checkFloat('gelu', x);
   if (approximate === 'none') return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
   const inner = mul(add(x, mul(pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI));
   return mul(mul(x, 0.5), add(tanh(inner), 1));
@@ -15,19 +33,24 @@ export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
 
 /** x sigmoid(x). */
 export function silu(x: Tensor): Tensor {
+  checkFloat('silu', x);
   return mul(x, sigmoid(x));
 }
 
 /** exp(x) / sum(exp(x)) along one dim. */
 export function softmax(x: Tensor, dim = -1): Tensor {
+  checkFloat('softmax', x);
   const at = normalizeDim('softmax', dim, x.shape);
   const exponentials = exp(sub(x, max(x, at, true).detach()));
   return div(exponentials, sum(exponentials, at, true));
 }
 
-/** log softmax(x) along one dim, without overflow. */
+/** log softmax(x) along one dim, without overflow: (x - max) - log(sum(exp(x - max))). */
 export function logSoftmax(x: Tensor, dim = -1): Tensor {
-  return sub(x, logSumExp(x, normalizeDim('logSoftmax', dim, x.shape), true));
+  checkFloat('logSoftmax', x);
+  const at = normalizeDim('logSoftmax', dim, x.shape);
+  const shifted = sub(x, max(x, at, true).detach());
+  return sub(shifted, log(sum(exp(shifted), at, true)));
 }
 
 /** How a loss per example becomes the result. */
@@ -49,18 +72,18 @@ export function crossEntropy(
 ): Tensor {
   const { reduction = 'mean', labelSmoothing = 0 } = options;
   const [count, classes] = logits.shape;
-  if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== count) {
+  const fits = logits.shape.length === 2 && labels.shape.length === 1 && labels.shape[0] === count;
+  if (!fits || logits.dtype !== 'f32' || (labels.dtype !== 'i32' && labels.dtype !== 'u32')) {
     throw new ShapeError(
-      `crossEntropy: expected logits [N,classes] and labels [N], got ${formatShape(logits.shape)} and ` +
-        `${formatShape(labels.shape)}.`,
+      'crossEntropy: expected f32 logits [N,classes] and i32 or u32 labels [N], got ' +
+        `${logits.dtype}${formatShape(logits.shape)} and ${labels.dtype}${formatShape(labels.shape)}.`,
     );
   }
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw new RangeError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 to 1.`);
   }
   const hit = oneHot(labels, classes);
-  const target =
-    labelSmoothing === 0 ? hit : add(mul(hit, 1 - labelSmoothing), labelSmoothing / classes);
+  const target = labelSmoothing === 0 ? hit : add(mul(hit, 1 - labelSmoothing), labelSmoothing / classes);
   // A log probability of -infinity under a target of 0 must not become NaN.
   const weighted = where(notEqual(target, 0), mul(target, logSoftmax(logits, 1)), 0);
   return reduced(mul(sum(weighted, 1), -1), reduction);
@@ -68,6 +91,12 @@ export function crossEntropy(
 
 /** Mean (or sum, or none) of squared differences. */
 export function mseLoss(prediction: Tensor, target: Tensor, reduction: LossReduction = 'mean'): Tensor {
+  if (!sameShape(prediction.shape, target.shape) || prediction.dtype !== 'f32' || target.dtype !== 'f32') {
+    throw new ShapeError(
+      `mseLoss: expected f32 tensors of one shape, got ${prediction.dtype}${formatShape(prediction.shape)} and ` +
+        `${target.dtype}${formatShape(target.shape)}.`,
+    );
+  }
   return reduced(square(sub(prediction, target)), reduction);
 }
 
@@ -84,6 +113,7 @@ export function normalizeChannels(
   affine: { readonly weight?: Tensor; readonly bias?: Tensor },
   epsilon: number,
 ): Tensor {
+  checkChannels('normalizeChannels', x, { ...statistics, ...affine });
   const along: Shape = x.shape.map((size, dim) => (dim === 1 ? size : 1));
   const { centered, moved } = centeredOn(statistics.mean, x);
   const deviation = rsqrt(add(statistics.variance, epsilon));
@@ -94,6 +124,7 @@ export function normalizeChannels(
 
 /** Mean and biased variance of each channel (dim 1) of [N,C,...], each [C]. */
 export function channelStatistics(x: Tensor): { mean: Tensor; variance: Tensor } {
+  checkChannels('channelStatistics', x);
   const others = x.shape.flatMap((_, dim) => (dim === 1 ? [] : [dim]));
   const center = mean(x, others);
   const { centered, moved } = centeredOn(center, x);
@@ -116,10 +147,12 @@ function centeredOn(center: Tensor, x: Tensor): { centered: Tensor; moved: Tenso
  */
 export function batchNorm(
   x: Tensor,
-  { weight, bias, epsilon = 1e-5 }: { readonly weight?: Tensor; readonly bias?: Tensor; readonly epsilon?: number } = {},
+  {
+    weight,
+    bias,
+    epsilon = 1e-5,
+  }: { readonly weight?: Tensor; readonly bias?: Tensor; readonly epsilon?: number } = {},
 ): Tensor {
-  if (x.shape.length < 2) {
-    throw new ShapeError(`batchNorm: expected [N,C,...], got shape ${formatShape(x.shape)}.`);
-  }
+  checkChannels('batchNorm', x, { weight, bias });
   return normalizeChannels(x, channelStatistics(x), { weight, bias }, epsilon);
 }

@@ -2,7 +2,7 @@
  * Two-dimensional convolution and its two gradients, NCHW. Closed: y(x, w), dx(g, w) and dw(g, x) are each linear in
  * each argument, and every gradient of one is another of them. Letters: N C H W input, K R S filter, P Q output.
  */
-import { conv2d as forwardKernel, type Conv2dSizes } from '../../kernels/conv2d.ts';
+import { type Conv2dSizes, conv2d as forwardKernel } from '../../kernels/conv2d.ts';
 import { conv2dInputGrad as inputGradKernel } from '../../kernels/conv2d-input-grad.ts';
 import { conv2dWeightGrad as weightGradKernel } from '../../kernels/conv2d-weight-grad.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
@@ -40,7 +40,12 @@ function inputGrad(g: Tensor, w: Tensor, sizes: Conv2dSizes): Tensor {
 
 /** The gradient of conv2d's filter: g [N,K,P,Q], x -> [K,C/groups,R,S]. */
 function weightGrad(g: Tensor, x: Tensor, sizes: Conv2dSizes): Tensor {
-  return record(weightGradOperation(sizes), [g, x], [sizes.k, sizes.c / sizes.groups, sizes.r, sizes.s], 'f32');
+  return record(
+    weightGradOperation(sizes),
+    [g, x],
+    [sizes.k, sizes.c / sizes.groups, sizes.r, sizes.s],
+    'f32',
+  );
 }
 
 function forwardOperation(sizes: Conv2dSizes): Operation {
@@ -133,7 +138,9 @@ function forEachProduct(sizes: Conv2dSizes, visit: (yAt: number, xAt: number, wA
 function pair(name: string, value: Pair, least: number): readonly [number, number] {
   const both = typeof value === 'number' ? ([value, value] as const) : value;
   if (both.length !== 2 || both.some((v) => !Number.isInteger(v) || v < least)) {
-    throw new ShapeError(`conv2d: ${name} is ${JSON.stringify(value)}; expected one or two whole numbers >= ${least}.`);
+    throw new ShapeError(
+      `conv2d: ${name} is ${JSON.stringify(value)}; expected one or two whole numbers >= ${least}.`,
+    );
   }
   return both;
 }

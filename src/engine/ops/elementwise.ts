@@ -10,6 +10,7 @@ import { errorFunction } from '../run/special.ts';
 import { broadcastShapes, formatShape, sameShape, sizeOf } from '../shape.ts';
 import type { GradientRule, Operation } from '../tape.ts';
 import { full, record, Tensor } from '../tensor.ts';
+import { checkFloat } from './checks.ts';
 import { expand } from './movement.ts';
 
 export type Operand = Tensor | number;
@@ -76,16 +77,28 @@ function apply(row: Row, operation: Operation, operands: readonly Operand[]): Te
         `${row.name}: expected ${takes.join(' or ')}, got ${tensor.dtype}${formatShape(tensor.shape)}; use cast first.`,
       );
     }
-    if (tensor.dtype !== dtype) {
-      throw new TypeError(
-        `${row.name}: operands have dtypes ${tensors.map((t) => t.dtype + formatShape(t.shape)).join(' and ')}; ` +
-          `expected one dtype. Use cast(x, '${dtype}').`,
-      );
-    }
   }
+  if (tensors.some((tensor) => tensor.dtype !== dtype)) {
+    throw new TypeError(
+      `${row.name}: operands are ${tensors.map((t) => t.dtype + formatShape(t.shape)).join(' and ')}; ` +
+        `expected one dtype. Use cast(x, '${dtype}').`,
+    );
+  }
+  for (const operand of operands) if (typeof operand === 'number') checkNumber(row.name, operand, tensors);
   const shape = broadcastShapes(row.name, ...tensors.map((tensor) => tensor.shape));
   const inputs = operands.map((operand) => operandTo(operand, shape, dtype));
   return record(operation, inputs, shape, row.gives ?? dtype);
+}
+
+/** An integer tensor takes whole numbers only, and an unsigned one none below 0. */
+function checkNumber(operation: string, value: number, tensors: readonly Tensor[]): void {
+  const [tensor] = tensors;
+  if (tensor === undefined || tensor.dtype === 'f32') return;
+  if (Number.isInteger(value) && (value >= 0 || tensor.dtype === 'i32')) return;
+  throw new TypeError(
+    `${operation}: the number ${value} is no ${tensor.dtype}, but stands beside ` +
+      `${tensor.dtype}${formatShape(tensor.shape)}; use cast first.`,
+  );
 }
 
 function operandTo(operand: Operand, shape: readonly number[], dtype: DType): Tensor {
@@ -174,7 +187,7 @@ export const exp = unary({
   name: 'exp',
   takes: floatOnly,
   cost: 8,
-  wgsl: ([x]) => `exp(${x})`,
+  wgsl: ([x]) => `exponential(${x})`,
   reference: Math.exp,
   gradients: [(g, _, out) => mul(g, out)],
 });
@@ -248,6 +261,7 @@ const powTensor = binary({
 export function pow(a: Operand, b: Operand): Tensor {
   if (a instanceof Tensor && typeof b === 'number') {
     if (b === 0) return full(a.shape, 1);
+    if (b === 0.5) return sqrt(a);
     if (b === 1) return a;
     if (b === 2) return square(a);
     if (b === 3) return mul(square(a), a);
@@ -297,7 +311,7 @@ export const sigmoid = unary({
   name: 'sigmoid',
   takes: floatOnly,
   cost: 10,
-  wgsl: ([x]) => `1f / (1f + exp(-${x}))`,
+  wgsl: ([x]) => `1f / (1f + exponential(-${x}))`,
   reference: (x) => 1 / (1 + Math.exp(-x)),
   gradients: [(g, _, out) => mul(g, mul(out, sub(1, out)))],
 });
@@ -307,7 +321,7 @@ export const softplus = unary({
   name: 'softplus',
   takes: floatOnly,
   cost: 24,
-  wgsl: ([x]) => `logarithm1p(exp(-abs(${x}))) + maximum(${x}, 0f)`,
+  wgsl: ([x]) => `logarithm1p(exponential(-abs(${x}))) + maximum(${x}, 0f)`,
   reference: (x) => Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0),
   gradients: [(g, [x]) => mul(g, sigmoid(x))],
 });
@@ -335,6 +349,7 @@ export const relu = unary({
 
 /** x where x > 0, else slope * x. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
+  checkFloat('leakyRelu', x);
   return where(greater(x, 0), x, mul(x, slope));
 }
 
@@ -361,8 +376,14 @@ function shareOfLarger(g: Tensor, a: Tensor, b: Tensor): Tensor {
   return where(greater(a, b), g, where(eq(a, b), mul(g, 0.5), 0));
 }
 
-/** Limits x to [low, high]; derivative 1 on the closed interval, else 0 (PyTorch's `clamp`). NaN stays NaN. */
+/**
+ * Limits x to [low, high]; derivative 1 on the closed interval, else 0 (PyTorch's `clamp`; high wins where low > high).
+ * NaN stays NaN.
+ */
 export function clamp(x: Tensor, low = -Infinity, high = Infinity): Tensor {
+  if (Number.isNaN(low) || Number.isNaN(high)) {
+    throw new RangeError(`clamp: expected numbers as bounds, got low ${low} and high ${high}.`);
+  }
   const row: Row = {
     name: 'clamp',
     attributes: `${low},${high}`,
@@ -381,7 +402,8 @@ function clampExpression(x: string, low: number, high: number): string {
 }
 
 function literal(value: number): string {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nanValue()' : value > 0 ? 'infinity()' : '-infinity()';
+  if (!Number.isFinite(value))
+    return Number.isNaN(value) ? 'nanValue()' : value > 0 ? 'infinity()' : '-infinity()';
   return `f32(${Math.fround(value)})`;
 }
 
@@ -404,13 +426,39 @@ function comparison(
 }
 
 /** a == b: false for NaN. */
-export const eq = comparison('eq', ([a, b]) => `${a} == ${b}`, (a, b) => a === b, anyDType);
+export const eq = comparison(
+  'eq',
+  ([a, b]) => `${a} == ${b}`,
+  (a, b) => a === b,
+  anyDType,
+);
 /** a != b: true for NaN. (Adapters differ on `!=` for NaN, they agree on `==`.) */
-export const notEqual = comparison('notEqual', ([a, b]) => `!(${a} == ${b})`, (a, b) => a !== b, anyDType);
-export const greater = comparison('greater', ([a, b]) => `${a} > ${b}`, (a, b) => a > b);
-export const greaterEqual = comparison('greaterEqual', ([a, b]) => `${a} >= ${b}`, (a, b) => a >= b);
-export const less = comparison('less', ([a, b]) => `${a} < ${b}`, (a, b) => a < b);
-export const lessEqual = comparison('lessEqual', ([a, b]) => `${a} <= ${b}`, (a, b) => a <= b);
+export const notEqual = comparison(
+  'notEqual',
+  ([a, b]) => `!(${a} == ${b})`,
+  (a, b) => a !== b,
+  anyDType,
+);
+export const greater = comparison(
+  'greater',
+  ([a, b]) => `${a} > ${b}`,
+  (a, b) => a > b,
+);
+export const greaterEqual = comparison(
+  'greaterEqual',
+  ([a, b]) => `${a} >= ${b}`,
+  (a, b) => a >= b,
+);
+export const less = comparison(
+  'less',
+  ([a, b]) => `${a} < ${b}`,
+  (a, b) => a < b,
+);
+export const lessEqual = comparison(
+  'lessEqual',
+  ([a, b]) => `${a} <= ${b}`,
+  (a, b) => a <= b,
+);
 
 function logical(name: string, symbol: string, reference: (a: number, b: number) => number) {
   return binary({
@@ -461,7 +509,8 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   const values = [a, b].filter((operand) => operand instanceof Tensor);
   const dtype = values[0]?.dtype ?? 'f32';
   if (values.some((value) => value.dtype !== dtype)) {
-    throw new TypeError(`where: the choices are ${values.map((v) => v.dtype).join(' and ')}; expected one dtype.`);
+    const choices = values.map((value) => value.dtype + formatShape(value.shape)).join(' and ');
+    throw new TypeError(`where: the choices are ${choices}; expected one dtype.`);
   }
   const shape = broadcastShapes('where', condition.shape, ...values.map((value) => value.shape));
   const inputs = [condition, a, b].map((operand, i) => operandTo(operand, shape, i === 0 ? 'bool' : dtype));
@@ -473,12 +522,15 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
  * derivative, and asking for one is an error. Values beyond the integer range are undefined.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
+  if (!anyDType.includes(dtype))
+    throw new TypeError(`cast: '${dtype}' is no dtype; expected f32, i32, u32 or bool.`);
   if (x.dtype === dtype) return x;
   const from = x.dtype;
   const operation = operationOf({
     name: `cast to ${dtype}`,
     wgsl: ([value]) => (dtype === 'bool' ? `!(${value} == ${from}(0))` : `${dtype}(${value})`),
-    reference: (value) => (dtype === 'bool' ? Number(value !== 0) : dtype === 'f32' ? value : Math.trunc(value)),
+    reference: (value) =>
+      dtype === 'bool' ? Number(value !== 0) : dtype === 'f32' ? value : Math.trunc(value),
     gradients: [dtype === 'f32' ? (g) => g : 'none'],
   });
   return record(operation, [x], x.shape, dtype);

@@ -7,7 +7,7 @@
  */
 import { scatterAdd as scatterAddKernel } from '../../kernels/scatter-add.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
-import { formatShape, normalizeDim, type Shape, ShapeError, sizeOf } from '../shape.ts';
+import { checkShape, formatShape, normalizeDim, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Operation } from '../tape.ts';
 import { arange, record, type Tensor } from '../tensor.ts';
 import { add, cast, eq } from './elementwise.ts';
@@ -93,8 +93,10 @@ function scatterInto(source: Tensor, dim: number, index: Tensor, size: number): 
 /** Rows of x along `dim`, in the order of the one-dimensional i32 `index` (PyTorch's `index_select`). */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   const at = normalizeDim('indexSelect', dim, x.shape);
-  if (index.shape.length !== 1) {
-    throw new ShapeError(`indexSelect: expected an index of one dim, got shape ${formatShape(index.shape)}.`);
+  if (index.shape.length !== 1 || index.dtype !== 'i32') {
+    throw new ShapeError(
+      `indexSelect: expected an i32 index of one dim, got ${index.dtype}${formatShape(index.shape)}.`,
+    );
   }
   const shape = x.shape.map((size, d) => (d === at ? index.shape[0] : size));
   const line = shape.map((size, d) => (d === at ? size : 1));
@@ -104,8 +106,11 @@ export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
 /** f32 [.., classes]: 1 at the position that an integer label names, else 0. A label out of range gives a row of 0. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
   if (labels.dtype !== 'i32' && labels.dtype !== 'u32') {
-    throw new TypeError(`oneHot: labels are ${labels.dtype}, expected i32 or u32.`);
+    throw new TypeError(
+      `oneHot: labels are ${labels.dtype}${formatShape(labels.shape)}, expected i32 or u32.`,
+    );
   }
+  checkShape('oneHot', [classes]);
   const positions = reshape(arange(classes, labels.dtype), [...labels.shape.map(() => 1), classes]);
   return cast(eq(reshape(labels, [...labels.shape, 1]), positions), 'f32');
 }

@@ -48,7 +48,11 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     const rows = reshape(a, [sizeOf(a.shape.slice(0, -1)), k]);
     return reshape(product(rows, b, false, false), [...a.shape.slice(0, -1), n]);
   }
-  const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const batch = broadcastShapes(
+    `matmul: ${formatShape(a.shape)} x ${formatShape(b.shape)}`,
+    a.shape.slice(0, -2),
+    b.shape.slice(0, -2),
+  );
   return reshape(product(asBatch(a, batch), asBatch(b, batch), false, false), [...batch, m, n]);
 }
 

@@ -10,9 +10,9 @@ import {
   formatShape,
   normalizeDim,
   normalizeDims,
-  sameShape,
   type Shape,
   ShapeError,
+  sameShape,
   sizeOf,
   stridesOf,
 } from '../shape.ts';
@@ -22,7 +22,12 @@ import { add, logicalOr } from './elementwise.ts';
 import { sum } from './reduction.ts';
 
 /** Reads `input` with one stride per dim of the result: expand, permute, slice and flip are all this. */
-function readStrided(input: NumberArray, entry: Entry, strides: readonly number[], offset: number): NumberArray {
+function readStrided(
+  input: NumberArray,
+  entry: Entry,
+  strides: readonly number[],
+  offset: number,
+): NumberArray {
   const { shape, dtype } = entry;
   const out = referenceArray(dtype, sizeOf(shape));
   const coordinates = shape.map(() => 0);
@@ -55,7 +60,9 @@ const reshapeOperation: Operation = {
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1);
   const result = shape.map((size) => (size === -1 && known > 0 ? x.size / known : size));
-  const fits = shape.filter((size) => size === -1).length <= 1 && result.every((size) => Number.isInteger(size) && size >= 0);
+  const fits =
+    shape.filter((size) => size === -1).length <= 1 &&
+    result.every((size) => Number.isInteger(size) && size >= 0);
   if (!fits || sizeOf(result) !== x.size) {
     throw new ShapeError(
       `reshape: shape ${formatShape(x.shape)} has ${x.size} elements, which do not fit ${formatShape(shape)}.`,
@@ -84,7 +91,13 @@ const expandOperation: Operation = {
     if (sizeOf(from) === 1) return emitter.input(0, emitter.linear(from, '0u'));
     const lead = entry.shape.length - from.length;
     const { coordinates } = index;
-    return emitter.input(0, emitter.at(from, from.map((size, dim) => (size === 1 ? '0u' : coordinates[dim + lead]))));
+    return emitter.input(
+      0,
+      emitter.at(
+        from,
+        from.map((size, dim) => (size === 1 ? '0u' : coordinates[dim + lead])),
+      ),
+    );
   }),
 };
 
@@ -100,7 +113,9 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 /** Sums the dims that expanding `shape` to x's shape would have repeated. */
 function sumTo(x: Tensor, shape: Shape): Tensor {
   const lead = x.shape.length - shape.length;
-  const dims = x.shape.flatMap((size, dim) => (dim < lead || (shape[dim - lead] === 1 && size !== 1) ? [dim] : []));
+  const dims = x.shape.flatMap((size, dim) =>
+    dim < lead || (shape[dim - lead] === 1 && size !== 1) ? [dim] : [],
+  );
   return reshape(dims.length === 0 ? x : sum(x, dims), shape);
 }
 
@@ -120,16 +135,32 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
     gradients: [(g) => permute(g, inverse)],
     reference: ([values], entry) => {
       const strides = stridesOf(entry.inputShapes[0]);
-      return readStrided(values, entry, dims.map((dim) => strides[dim]), 0);
+      return readStrided(
+        values,
+        entry,
+        dims.map((dim) => strides[dim]),
+        0,
+      );
     },
     lowering: {
       ...moves((emitter, index, entry) =>
-        emitter.input(0, emitter.at(entry.inputShapes[0], inverse.map((dim) => index.coordinates[dim]))),
+        emitter.input(
+          0,
+          emitter.at(
+            entry.inputShapes[0],
+            inverse.map((dim) => index.coordinates[dim]),
+          ),
+        ),
       ),
       swapsLastTwo: dims.every((dim, at) => dim === (at < dims.length - 2 ? at : 2 * dims.length - 3 - at)),
     },
   };
-  return record(operation, [x], dims.map((dim) => x.shape[dim]), x.dtype);
+  return record(
+    operation,
+    [x],
+    dims.map((dim) => x.shape[dim]),
+    x.dtype,
+  );
 }
 
 /** Swaps two dims (default: the last two). */
@@ -160,7 +191,12 @@ export function slice(x: Tensor, dim: number, start: number, end?: number, step 
     reference: ([values], entry) => {
       const strides = stridesOf(entry.inputShapes[0]);
       const offset = first * strides[at];
-      return readStrided(values, entry, strides.map((stride, d) => (d === at ? stride * step : stride)), offset);
+      return readStrided(
+        values,
+        entry,
+        strides.map((stride, d) => (d === at ? stride * step : stride)),
+        offset,
+      );
     },
     lowering: moves((emitter, index, entry) => {
       const coordinates = [...index.coordinates];
@@ -169,7 +205,12 @@ export function slice(x: Tensor, dim: number, start: number, end?: number, step 
       return emitter.input(0, emitter.at(entry.inputShapes[0], coordinates));
     }),
   };
-  return record(operation, [x], x.shape.map((length_, d) => (d === at ? length : length_)), x.dtype);
+  return record(
+    operation,
+    [x],
+    x.shape.map((length_, d) => (d === at ? length : length_)),
+    x.dtype,
+  );
 }
 
 /** The adjoint of slice: x at start, start + step, ... of a dim of `size`, and `fill` elsewhere. */
@@ -184,10 +225,13 @@ function embed(x: Tensor, dim: number, start: number, step: number, size: number
     lowering: moves((emitter, index, entry) => {
       const coordinates = [...index.coordinates];
       // Unsigned: positions before `start` wrap around to huge ones, which the bound below refuses.
-      const offset = start === 0 ? coordinates[dim] : emitter.define(`${coordinates[dim]} - ${emitter.size(start)}`);
+      const offset =
+        start === 0 ? coordinates[dim] : emitter.define(`${coordinates[dim]} - ${emitter.size(start)}`);
       const place = step === 1 ? offset : emitter.define(`${offset} / ${emitter.size(step)}`);
       const bound = `${place} < ${emitter.size(entry.inputShapes[0][dim])}`;
-      const inside = emitter.define(step === 1 ? bound : `${bound} && ${place} * ${emitter.size(step)} == ${offset}`);
+      const inside = emitter.define(
+        step === 1 ? bound : `${bound} && ${place} * ${emitter.size(step)} == ${offset}`,
+      );
       // A place outside is read at 0 and then refused, so that no index ever leaves the buffer.
       coordinates[dim] = emitter.define(`select(0u, ${place}, ${inside})`);
       const element = emitter.input(0, emitter.at(entry.inputShapes[0], coordinates));
@@ -239,7 +283,8 @@ export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
   const [first] = tensors;
   const at = normalizeDim('concat', dim, first.shape);
   for (const { shape, dtype } of tensors) {
-    const agrees = shape.length === first.shape.length && shape.every((n, d) => d === at || n === first.shape[d]);
+    const agrees =
+      shape.length === first.shape.length && shape.every((n, d) => d === at || n === first.shape[d]);
     if (!agrees || dtype !== first.dtype) {
       throw new ShapeError(
         `concat: ${dtype}${formatShape(shape)} does not join ${first.dtype}${formatShape(first.shape)} along dim ${at}: ` +
@@ -265,14 +310,18 @@ export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   if (tensors.length === 0) throw new ShapeError('stack: expected at least one tensor, got none.');
   const [first] = tensors;
-  const other = tensors.find(({ shape }) => !sameShape(shape, first.shape));
+  const other = tensors.find(({ shape, dtype }) => !sameShape(shape, first.shape) || dtype !== first.dtype);
   if (other) {
     throw new ShapeError(
-      `stack: expected one shape, got ${formatShape(first.shape)} and ${formatShape(other.shape)}.`,
+      `stack: expected one shape and dtype, got ${first.dtype}${formatShape(first.shape)} and ` +
+        `${other.dtype}${formatShape(other.shape)}.`,
     );
   }
   const at = normalizeDim('stack', dim, first.shape, 1);
-  return concat(tensors.map((tensor) => unsqueeze(tensor, at)), at);
+  return concat(
+    tensors.map((tensor) => unsqueeze(tensor, at)),
+    at,
+  );
 }
 
 /** Cuts a dim into parts: of one size (the last may be smaller), or of given sizes that add up to it. */
@@ -286,8 +335,13 @@ export function split(x: Tensor, sizes: number | readonly number[], dim = 0): Te
     typeof sizes === 'number'
       ? Array.from({ length: Math.ceil(total / sizes) }, (_, i) => Math.min(sizes, total - i * sizes))
       : sizes;
-  if (parts.reduce((a, b) => a + b, 0) !== total) {
-    throw new ShapeError(`split: sizes ${formatShape(parts)} do not add up to dim ${at} of ${formatShape(x.shape)}.`);
+  if (
+    parts.reduce((a, b) => a + b, 0) !== total ||
+    parts.some((length) => !Number.isInteger(length) || length < 0)
+  ) {
+    throw new ShapeError(
+      `split: expected sizes >= 0 that add up to dim ${at} of ${formatShape(x.shape)}, got ${formatShape(parts)}.`,
+    );
   }
   let start = 0;
   return parts.map((length) => {
@@ -306,11 +360,18 @@ export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
     reference: ([values], entry) => {
       const strides = stridesOf(entry.shape);
       const offset = list.reduce((sum_, dim) => sum_ + strides[dim] * (entry.shape[dim] - 1), 0);
-      return readStrided(values, entry, strides.map((stride, dim) => (list.includes(dim) ? -stride : stride)), offset);
+      return readStrided(
+        values,
+        entry,
+        strides.map((stride, dim) => (list.includes(dim) ? -stride : stride)),
+        offset,
+      );
     },
     lowering: moves((emitter, index, entry) => {
       const coordinates = index.coordinates.map((coordinate, dim) =>
-        list.includes(dim) ? emitter.define(`${emitter.size(entry.shape[dim] - 1)} - ${coordinate}`) : coordinate,
+        list.includes(dim)
+          ? emitter.define(`${emitter.size(entry.shape[dim] - 1)} - ${coordinate}`)
+          : coordinate,
       );
       return emitter.input(0, emitter.at(entry.shape, coordinates));
     }),
@@ -323,9 +384,14 @@ export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
   const list = dims === undefined ? undefined : normalizeDims('squeeze', dims, x.shape);
   const wide = list?.find((dim) => x.shape[dim] !== 1);
   if (wide !== undefined) {
-    throw new ShapeError(`squeeze: dim ${wide} of shape ${formatShape(x.shape)} has size ${x.shape[wide]}, expected 1.`);
+    throw new ShapeError(
+      `squeeze: dim ${wide} of shape ${formatShape(x.shape)} has size ${x.shape[wide]}, expected 1.`,
+    );
   }
-  return reshape(x, x.shape.filter((size, dim) => (list ? !list.includes(dim) : size !== 1)));
+  return reshape(
+    x,
+    x.shape.filter((size, dim) => (list ? !list.includes(dim) : size !== 1)),
+  );
 }
 
 /** Adds a dim of size 1 at position `dim` of the result. */

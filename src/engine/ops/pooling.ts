@@ -4,10 +4,10 @@
  * equal weights, or a product with averaging matrices.
  */
 import {
+  type MaxPool2dSizes,
   maxPool2dFetch,
   maxPool2dIndex,
   maxPool2dScatter,
-  type MaxPool2dSizes,
 } from '../../kernels/max-pool2d.ts';
 import { referenceArray } from '../dtype.ts';
 import { formatShape, ShapeError } from '../shape.ts';
@@ -43,7 +43,9 @@ function fetch(x: Tensor, index: Tensor, sizes: MaxPool2dSizes): Tensor {
     key: keyOf('maxPool2dFetch', sizes),
     gradients: [(g, [, at]) => scatter(g, at, sizes), 'zero'],
     reference: ([values, at], entry) =>
-      referenceArray('f32', at.length).map((_, i) => values[Math.floor(i / (sizes.p * sizes.q)) * planeOf(entry.inputShapes[0]) + at[i]]),
+      referenceArray('f32', at.length).map(
+        (_, i) => values[Math.floor(i / (sizes.p * sizes.q)) * planeOf(entry.inputShapes[0]) + at[i]],
+      ),
     lowering: { kind: 'kernel', kernel: () => maxPool2dFetch(sizes) },
   };
   return record(operation, [x, index], index.shape, 'f32');
@@ -109,7 +111,13 @@ function planeOf(shape: readonly number[]): number {
  * x [N,C,H,W] -> [N,C,P,Q].
  */
 export function avgPool2d(x: Tensor, window: Pair, options: Pool2dOptions = {}): Tensor {
-  const { p, q, window: [r, s], stride, padding } = sizesOf('avgPool2d', x, window, options);
+  const {
+    p,
+    q,
+    window: [r, s],
+    stride,
+    padding,
+  } = sizesOf('avgPool2d', x, window, options);
   const [n, c, h, w] = x.shape;
   const planes = reshape(x, [n * c, 1, h, w]);
   const y = conv2d(planes, full([1, 1, r, s], 1 / (r * s)), { stride, padding });
@@ -160,7 +168,9 @@ function checkImage(name: string, x: Tensor): void {
 function pair(name: string, what: string, value: Pair, least: number): readonly [number, number] {
   const both = typeof value === 'number' ? ([value, value] as const) : value;
   if (both.length !== 2 || both.some((v) => !Number.isInteger(v) || v < least)) {
-    throw new ShapeError(`${name}: ${what} is ${JSON.stringify(value)}; expected one or two whole numbers >= ${least}.`);
+    throw new ShapeError(
+      `${name}: ${what} is ${JSON.stringify(value)}; expected one or two whole numbers >= ${least}.`,
+    );
   }
   return both;
 }

@@ -7,7 +7,22 @@ import { referenceArray } from '../dtype.ts';
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Operation } from '../tape.ts';
 import { arange, record, type Tensor, tensor } from '../tensor.ts';
-import { add, cast, cos, eq, greater, less, log, logicalAnd, logicalOr, mul, neg, sqrt, sub } from './elementwise.ts';
+import { checkFloat } from './checks.ts';
+import {
+  add,
+  cast,
+  cos,
+  eq,
+  greater,
+  less,
+  log,
+  logicalAnd,
+  logicalOr,
+  mul,
+  neg,
+  sqrt,
+  sub,
+} from './elementwise.ts';
 import { reshape, slice } from './movement.ts';
 import { argMax, sum } from './reduction.ts';
 
@@ -21,12 +36,17 @@ export function createGenerator(seed: number, stream = 0): Generator {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new RangeError(`createGenerator: the seed is ${seed}; expected a whole number from 0 to 2^53 - 1.`);
   }
+  if (!Number.isInteger(stream) || stream < 0 || stream >= 2 ** 32) {
+    throw new RangeError(
+      `createGenerator: the stream is ${stream}; expected a whole number from 0 to 2^32 - 1.`,
+    );
+  }
   return { state: tensor(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), stream, 0)) };
 }
 
 /** One draw: u32 words, uniform over all 2^32, and the generator advanced by one. */
 export function randomBits(generator: Generator, shape: Shape): Tensor {
-  checkShape('random', shape);
+  checkShape('randomBits', shape);
   const { state } = generator;
   const bits = record(philoxOperation, [state], [...shape], 'u32');
   assign(state, add(state, tensor(Uint32Array.of(0, 0, 0, 1))));
@@ -41,7 +61,8 @@ const philoxOperation: Operation = {
     const out = referenceArray('u32', sizeOf(entry.shape));
     for (let block = 0; block * 4 < out.length; block++) {
       const words = philox([block, 0, state[3], state[2]], [state[0], state[1]]);
-      for (let lane = 0; lane < 4 && block * 4 + lane < out.length; lane++) out[block * 4 + lane] = words[lane];
+      for (let lane = 0; lane < 4 && block * 4 + lane < out.length; lane++)
+        out[block * 4 + lane] = words[lane];
     }
     return out;
   },
@@ -49,7 +70,9 @@ const philoxOperation: Operation = {
     kind: 'inline',
     cost: 60,
     emit: (emitter, index) => {
-      const [low, high, stream, draw] = [0, 1, 2, 3].map((i) => emitter.input(0, emitter.linear([4], `${i}u`)));
+      const [low, high, stream, draw] = [0, 1, 2, 3].map((i) =>
+        emitter.input(0, emitter.linear([4], `${i}u`)),
+      );
       const words = emitter.define(
         `philox(vec4u(${index.position} >> 2u, 0u, ${draw}, ${stream}), vec2u(${low}, ${high}))`,
       );
@@ -79,6 +102,7 @@ export function philox(counter: readonly number[], key: readonly number[]): numb
 
 /** f32 uniform over [low, high): 24 random bits each. */
 export function uniform(generator: Generator, shape: Shape, low = 0, high = 1): Tensor {
+  checkShape('uniform', shape);
   const bits = randomBits(generator, shape);
   const unit = mul(cast(shiftRight8(bits), 'f32'), 2 ** -24);
   return low === 0 && high === 1 ? unit : add(mul(unit, high - low), low);
@@ -98,6 +122,7 @@ function shiftRight8(bits: Tensor): Tensor {
 
 /** f32 normal(mean, deviation) by Box and Muller: sqrt(-2 log u) cos(2 pi v), u in (0, 1]. */
 export function normal(generator: Generator, shape: Shape, mean = 0, deviation = 1): Tensor {
+  checkShape('normal', shape);
   const pairs = uniform(generator, [2, ...shape]);
   const u = sub(1, reshape(slice(pairs, 0, 0, 1), shape));
   const v = reshape(slice(pairs, 0, 1, 2), shape);
@@ -110,6 +135,7 @@ export function bernoulli(generator: Generator, shape: Shape, probability: numbe
   if (!(probability >= 0 && probability <= 1)) {
     throw new RangeError(`bernoulli: the probability is ${probability}, expected 0 to 1.`);
   }
+  checkShape('bernoulli', shape);
   return cast(less(uniform(generator, shape), probability), 'f32');
 }
 
@@ -118,8 +144,10 @@ export function bernoulli(generator: Generator, shape: Shape, probability: numbe
  * draw has no derivative.
  */
 export function categorical(generator: Generator, logits: Tensor): Tensor {
-  if (logits.shape.length !== 2) {
-    throw new ShapeError(`categorical: expected logits [N,classes], got shape ${formatShape(logits.shape)}.`);
+  if (logits.shape.length !== 2 || logits.dtype !== 'f32') {
+    throw new ShapeError(
+      `categorical: expected f32 logits [N,classes], got ${logits.dtype}${formatShape(logits.shape)}.`,
+    );
   }
   const u = sub(1, uniform(generator, logits.shape));
   return argMax(sub(logits.detach(), log(neg(log(u)))), 1);
@@ -127,6 +155,7 @@ export function categorical(generator: Generator, logits: Tensor): Tensor {
 
 /** i32 [count]: 0 to count - 1 in random order, by the rank of random words (ties, if any, in order). */
 export function permutation(generator: Generator, count: number): Tensor {
+  checkShape('permutation', [count]);
   const keys = randomBits(generator, [count]);
   const positions = arange(count, 'i32');
   const [a, b] = [reshape(keys, [count, 1]), reshape(keys, [1, count])];
@@ -137,6 +166,7 @@ export function permutation(generator: Generator, count: number): Tensor {
 
 /** Zeroes each element with probability p and scales the rest by 1 / (1 - p) (PyTorch's `dropout` in training). */
 export function dropout(generator: Generator, x: Tensor, p = 0.5): Tensor {
+  checkFloat('dropout', x);
   if (!(p >= 0 && p < 1)) throw new RangeError(`dropout: p is ${p}, expected 0 <= p < 1.`);
   if (p === 0) return x;
   return mul(x, mul(bernoulli(generator, x.shape, 1 - p), 1 / (1 - p)));

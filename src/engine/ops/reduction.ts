@@ -7,7 +7,22 @@ import type { Reduction } from '../plan/lowering.ts';
 import { formatShape, normalizeDim, normalizeDims, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Entry, GradientRule, Operation } from '../tape.ts';
 import { arange, record, type Tensor } from '../tensor.ts';
-import { abs, add, cast, div, eq, exp, isNan, log, logicalOr, mul, sqrt, square, sub, where } from './elementwise.ts';
+import {
+  abs,
+  add,
+  cast,
+  div,
+  eq,
+  exp,
+  isNan,
+  log,
+  logicalOr,
+  mul,
+  sqrt,
+  square,
+  sub,
+  where,
+} from './elementwise.ts';
 import { expand, pad, permute, reshape, slice } from './movement.ts';
 
 type Dims = number | readonly number[];
@@ -83,7 +98,9 @@ function checkNumeric(name: string, x: Tensor, floatOnly = false): void {
 
 function checkNotEmpty(name: string, x: Tensor, dims: readonly number[]): void {
   if (dims.some((dim) => x.shape[dim] === 0)) {
-    throw new ShapeError(`${name}: shape ${formatShape(x.shape)} has no elements to choose from along dims [${dims}].`);
+    throw new ShapeError(
+      `${name}: shape ${formatShape(x.shape)} has no elements to choose from along dims [${dims}].`,
+    );
   }
 }
 
@@ -196,16 +213,22 @@ export function variance(
 export function logSumExp(x: Tensor, dims?: Dims, keepDim = false): Tensor {
   checkNumeric('logSumExp', x, true);
   const list = normalizeDims('logSumExp', dims, x.shape);
+  checkNotEmpty('logSumExp', x, list);
   const highest = max(x, list, true).detach();
   const shift = where(eq(abs(highest), Infinity), 0, highest);
   const total = add(log(sum(exp(sub(x, shift)), list, true)), shift);
-  return keepDim ? total : reshape(total, x.shape.filter((_, dim) => !list.includes(dim)));
+  return keepDim
+    ? total
+    : reshape(
+        total,
+        x.shape.filter((_, dim) => !list.includes(dim)),
+      );
 }
 
 /** Euclidean norm sqrt(sum x^2) over dims; its derivative at zero counts as zero (PyTorch's `norm`). */
 export function norm(x: Tensor, dims?: Dims, keepDim = false): Tensor {
   checkNumeric('norm', x, true);
-  const squares = sum(square(x), dims, keepDim);
+  const squares = sum(square(x), normalizeDims('norm', dims, x.shape), keepDim);
   const isZero = eq(squares, 0);
   return where(isZero, 0, sqrt(where(isZero, 1, squares)));
 }
@@ -220,14 +243,30 @@ export function argMin(x: Tensor, dim?: number, keepDim = false): Tensor {
   return argExtreme('argMin', x, dim, keepDim, min);
 }
 
-function argExtreme(name: string, x: Tensor, dim: number | undefined, keepDim: boolean, extremeOf: typeof max): Tensor {
+function argExtreme(
+  name: string,
+  x: Tensor,
+  dim: number | undefined,
+  keepDim: boolean,
+  extremeOf: typeof max,
+): Tensor {
   if (dim === undefined) {
     const flat = argExtreme(name, reshape(x, [x.size]), 0, false, extremeOf);
-    return keepDim ? reshape(flat, x.shape.map(() => 1)) : flat;
+    return keepDim
+      ? reshape(
+          flat,
+          x.shape.map(() => 1),
+        )
+      : flat;
   }
   const at = normalizeDim(name, dim, x.shape);
+  checkNumeric(name, x);
+  checkNotEmpty(name, x, [at]);
   const constant = noDerivative(name, x);
-  const positions = reshape(arange(x.shape[at], 'i32'), x.shape.map((size, d) => (d === at ? size : 1)));
+  const positions = reshape(
+    arange(x.shape[at], 'i32'),
+    x.shape.map((size, d) => (d === at ? size : 1)),
+  );
   const hit = isExtreme(constant, extremeOf(constant, at, true));
   return min(where(hit, positions, 2 ** 31 - 1), at, keepDim);
 }

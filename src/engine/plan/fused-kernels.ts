@@ -72,24 +72,24 @@ export function reductionKernel(graph: Graph, at: number, isStored: IsStored, pa
   let nextKept = 0;
   let loop = 0;
   const counters = runs.map((run) => (run.reduced ? `r${loop++}` : kept[nextKept++]));
-  emitter.write(`var total = ${storedConstant(emitter, lowering, entry.dtype)};`);
   const loops = runs.flatMap((run, i) => {
     if (!run.reduced) return [];
-    const [first, step] = run === longest && parts > 1 ? [part, emitter.size(parts)] : ['0u', '1u'];
-    const name = counters[i];
-    return [`for (var ${name} = ${first}; ${name} < ${emitter.bound(run.size)}; ${name} += ${step}) {`];
+    const split = run === longest && parts > 1;
+    const [first, step] = split ? [part, emitter.size(parts)] : ['0u', '1u'];
+    return [{ counter: counters[i], first, step, end: emitter.bound(run.size) }];
   });
   const body = emitter.block(() => {
     const index = indexOf(emitter, shape, runs, counters);
     const value = emitter.value(entry.inputs[0], index);
-    emitter.write(`total = ${lowering.combine('total', value, entry.dtype)};`);
+    emitter.write(`run = ${lowering.combine('run', value, entry.dtype)};`);
   });
+  const start = emitter.constant(lowering.initial(entry.dtype), entry.dtype);
+  const fold = `total = ${lowering.combine('total', 'run', entry.dtype)};`;
   const lines = [
     `if (i >= ${bound}) { return; }`,
     ...emitter.lines,
-    ...loops,
-    ...body,
-    ...loops.map(() => '}'),
+    `var total = ${start};`,
+    ...foldLoops(loops, start, body, fold),
     'output[i] = total;',
   ];
   return {
@@ -105,34 +105,15 @@ export function reductionKernel(graph: Graph, at: number, isStored: IsStored, pa
 }
 
 /** Folds [results, parts] to [results], in order. */
-export function foldPartsKernel(entry: GraphEntry, parts: number): Kernel {
-  const { lowering } = entry.operation;
-  if (lowering.kind !== 'reduction') throw new Error(`${entry.operation.name} is not a reduction.`);
+export function foldPartsKernel(entry: GraphEntry, parts: number): FusedKernel {
   const results = sizeOf(entry.shape);
-  const stand: GraphEntry = { ...entry, shape: [results, parts], leaf: 0, inputs: [] };
-  const emitter = new Emitter([stand], () => true);
-  const bound = emitter.bound(results);
-  const width = emitter.size(parts);
-  emitter.write(`var total = ${storedConstant(emitter, lowering, entry.dtype)};`);
-  const body = emitter.block(() => {
-    const value = emitter.value(0, emitter.linear([results, parts], emitter.define(`i * ${width} + r`)));
-    emitter.write(`total = ${lowering.combine('total', value, entry.dtype)};`);
-  });
-  const lines = [
-    `if (i >= ${bound}) { return; }`,
-    ...emitter.lines,
-    `for (var r = 0u; r < ${width}; r += 1u) {`,
-    ...body,
-    '}',
-    'output[i] = total;',
-  ];
-  return {
-    name: `${entry.operation.name} of parts`,
-    source: program(emitter, entry.dtype, lines),
-    uniforms: emitter.uniforms,
-    workgroups: grid(results),
-    flops: results * parts,
-  };
+  const { operation, dtype } = entry;
+  if (operation.lowering.kind !== 'reduction') throw new Error(`${operation.name} is not a reduction.`);
+  const source = { ...entry, shape: [results, parts], leaf: 0, inputs: [] };
+  const lowering: Reduction = { ...operation.lowering, dims: [1] };
+  const fold: GraphEntry = { ...entry, operation: { ...operation, lowering }, inputs: [0], inputShapes: [source.shape], shape: [results], dtype };
+  const entries = [source, fold];
+  return reductionKernel({ entries, leaves: [], targets: [], key: '' }, 1, (at) => at === 0, 1);
 }
 
 interface Run {
@@ -173,8 +154,35 @@ function indexOf(emitter: Emitter, shape: Shape, runs: readonly Run[], counters:
   return emitter.composite(shape, whole, runs, counters);
 }
 
-function storedConstant(emitter: Emitter, lowering: Reduction, dtype: DType): string {
-  return emitter.constant(lowering.initial(dtype), dtype);
+interface Loop {
+  readonly counter: string;
+  readonly first: string;
+  readonly step: string;
+  readonly end: string;
+}
+
+/** Elements that are folded in a row before their result joins the total. */
+const runLength = 64;
+
+/**
+ * Nested loops around `body`, the innermost in runs: a sum of n numbers then loses about n / runLength + runLength
+ * roundings, not n.
+ */
+function foldLoops(loops: readonly Loop[], start: string, body: readonly string[], fold: string): string[] {
+  const innermost = loops.at(-1);
+  if (!innermost) return [`var run = ${start};`, ...body, fold];
+  const { counter, first, step, end } = innermost;
+  const stride = step === '1u' ? `${runLength}u` : `${runLength}u * ${step}`;
+  return [
+    ...loops.slice(0, -1).map((l) => `for (var ${l.counter} = ${l.first}; ${l.counter} < ${l.end}; ${l.counter} += ${l.step}) {`),
+    `for (var base = ${first}; base < ${end}; base += ${stride}) {`,
+    `var run = ${start};`,
+    `for (var ${counter} = base; ${counter} < min(base + ${stride}, ${end}); ${counter} += ${step}) {`,
+    ...body,
+    '}',
+    fold,
+    ...loops.map(() => '}'),
+  ];
 }
 
 function storedForm(value: string, dtype: DType): string {

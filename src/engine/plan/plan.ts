@@ -108,7 +108,7 @@ export function makePlan(given: Graph, options: PlanOptions): Plan {
         const partial = newBuffer(size * parts);
         launchFused(made, `${made.kernel.name} -> ${parts} parts of ${formatShape(entry.shape)}`, partial);
         const fold = foldPartsKernel(entry, parts);
-        launch(label(fold), fold, [partial], buffer);
+        launch(`${entry.operation.name} of ${parts} parts -> ${formatShape(entry.shape)}`, fold.kernel, [partial], buffer);
       }
     } else if (lowering.kind === 'kernel') {
       const made = lowering.kernel(entry, options.adapter);

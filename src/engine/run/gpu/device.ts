@@ -1,6 +1,6 @@
 /** The WebGPU executor: keeps plans by structure, and runs one as a single pass of prepared dispatches. */
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../../device.ts';
-import { type DType, fromDeviceBytes, type NumberArray, toDeviceWords } from '../../dtype.ts';
+import { fromDeviceBytes, type NumberArray, toDeviceWords } from '../../dtype.ts';
 import { explainPlan } from '../../plan/explain.ts';
 import type { Graph } from '../../plan/graph.ts';
 import type { AdapterClass } from '../../plan/lowering.ts';
@@ -198,18 +198,8 @@ export class GpuDevice implements Device {
 
   #storageFor(output: PooledBuffer, target: Target, bytes: number): DeviceStorage {
     const { recycle } = target;
-    if (recycle instanceof GpuStorage && recycle.pooled === output) return recycle;
+    if (recycle instanceof GpuStorage && recycle.pooled === output) recycle.giveAway();
     return new GpuStorage(this, output, bytes, this.#pool);
-  }
-
-  /** For `GpuStorage`: the elements of a buffer on the host. */
-  async read(dtype: DType, pooled: PooledBuffer, bytes: number): Promise<NumberArray> {
-    this.#errors.throwIfLost();
-    const encoder = this.gpu.createCommandEncoder();
-    const read = this.#staging.copyOut(encoder, [pooled], [bytes]);
-    this.gpu.queue.submit([encoder.finish()]);
-    const [data] = await read().catch((error: unknown) => Promise.reject(this.#errors.explain(error)));
-    return fromDeviceBytes(dtype, data);
   }
 }
 
@@ -231,8 +221,13 @@ class GpuStorage implements DeviceStorage {
     return this.owner.name;
   }
 
-  read(dtype: DType): Promise<NumberArray> {
-    return this.owner.read(dtype, this.pooled, this.bytes);
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** The buffer has another owner from here on: whoever still refers to this storage must not free it. */
+  giveAway(): void {
+    this.#released = true;
   }
 
   release(): void {

@@ -1,0 +1,26 @@
+/** What several operations check, in sentences that begin with the operation's name. */
+import { formatShape, ShapeError } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+
+export function checkFloat(operation: string, x: Tensor): void {
+  if (x.dtype === 'f32') return;
+  throw new TypeError(`${operation}: expected f32, got ${x.dtype}${formatShape(x.shape)}; use cast first.`);
+}
+
+/** Throws unless x is [N,C,...] and each tensor given is [C]. */
+export function checkChannels(
+  operation: string,
+  x: Tensor,
+  perChannel: Readonly<Record<string, Tensor | undefined>> = {},
+): void {
+  checkFloat(operation, x);
+  if (x.shape.length < 2)
+    throw new ShapeError(`${operation}: expected [N,C,...], got shape ${formatShape(x.shape)}.`);
+  for (const [name, tensor] of Object.entries(perChannel)) {
+    if (tensor === undefined || (tensor.shape.length === 1 && tensor.shape[0] === x.shape[1])) continue;
+    throw new ShapeError(
+      `${operation}: ${name} has shape ${formatShape(tensor.shape)}, expected [${x.shape[1]}]: one number per ` +
+        `channel of ${formatShape(x.shape)}.`,
+    );
+  }
+}
