@@ -22,7 +22,7 @@ import {
   vgg11,
   zeros,
 } from '../src/index.ts';
-import { gpu, reference } from './devices.ts';
+import { devices, gpu, reference } from './devices.ts';
 
 beforeAll(() => setDevice(reference));
 
@@ -117,7 +117,8 @@ describe('state dict', () => {
 });
 
 describe('loadStateDict', () => {
-  test('carries a model over, from tensors and from host values', async () => {
+  test.each(devices)('carries a model over, from tensors and from host values, $name', async ({ device }) => {
+    setDevice(device);
     const source = resnet(small, createGenerator(1));
     const expected = await contents(source);
     const copy = resnet(small, createGenerator(2));
@@ -134,6 +135,7 @@ describe('loadStateDict', () => {
     });
     fromHost.loadStateDict(new Map(state));
     expect(await contents(fromHost)).toEqual(expected);
+    setDevice(reference);
   });
 
   test('lists missing and unexpected names, strictly as an error that changes nothing', async () => {
@@ -203,7 +205,7 @@ test.each([
 });
 
 test('equal seeds give equal bits, others do not', async () => {
-  for (const device of gpu ? [gpu, reference] : [reference]) {
+  for (const { device } of devices) {
     setDevice(device);
     const [a, b, c] = [1, 1, 2].map((seed) => resnet(small, createGenerator(seed)));
     expect(await contents(a)).toEqual(await contents(b));

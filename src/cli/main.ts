@@ -1,8 +1,10 @@
 /** The command line. Exit codes: 0 done; 1 an error, told in one sentence; 2 wrong usage; others as a verb's help says. */
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
+import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addParity } from './parity.ts';
+import { addTrain } from './train.ts';
 
 const program = new Command('regrad')
   .description(
@@ -13,8 +15,10 @@ const program = new Command('regrad')
   .exitOverride();
 
 // Verbs made by program.command(...) take over the settings above.
+addDemo(program);
 addDoctor(program);
 addParity(program);
+addTrain(program);
 
 try {
   await program.parseAsync();

@@ -40,6 +40,11 @@ export function assign(target: Tensor, value: Tensor): void {
   waiting.set(target, node);
 }
 
+/** Takes back a waiting assignment: its target is not wanted any more. */
+export function forgetUpdate(target: Tensor): void {
+  waiting.delete(target);
+}
+
 /** An assignment to be run: where its value goes, and whose memory it may take. */
 export interface Update {
   readonly target: Tensor;

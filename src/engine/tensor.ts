@@ -1,4 +1,5 @@
 /** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
+import { forgetUpdate } from './assign.ts';
 import { type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { checkShape, formatShape, ShapeError, type Shape, sizeOf } from './shape.ts';
@@ -59,6 +60,7 @@ export class Tensor {
     if (value?.kind === 'device') value.storage.release();
     this.node.value = { kind: 'gone', reason: `This tensor of shape ${formatShape(this.shape)} was disposed of.` };
     this.node.source = undefined;
+    forgetUpdate(this);
   }
 
   [Symbol.dispose](): void {

@@ -53,7 +53,7 @@ export class BatchNorm2d extends Module {
     const statistics = this.training
       ? this.#batchStatistics(x)
       : { mean: this.runningMean, variance: this.runningVariance };
-    return normalizeChannels(x, statistics, this, this.#epsilon);
+    return normalizeChannels(x, statistics, { weight: this.weight, bias: this.bias }, this.#epsilon);
   }
 
   #batchStatistics(x: Tensor): { mean: Tensor; variance: Tensor } {

@@ -123,7 +123,7 @@ export const errorCases: readonly ErrorCase[] = [
   wrong('concat', () => op.concat([f(2), i(2)]), 'i32[2]', 'f32[2]'),
   wrong('concat', () => op.concat([f(2)], 1), 'dim 1', '[2]'),
   wrong('stack', () => op.stack([]), 'at least one'),
-  wrong('stack', () => op.stack([f(2), f(3)]), '[2] and [3]'),
+  wrong('stack', () => op.stack([f(2), f(3)]), 'f32[2] and f32[3]'),
   wrong('stack', () => op.stack([f(2), i(2)]), 'f32[2]', 'i32[2]'),
   wrong('stack', () => op.stack([f(2)], 2), 'dim 2', '[2]'),
   wrong('split', () => op.split(f(4), 0), 'a size >= 1', '0'),

@@ -113,12 +113,14 @@ export function normalizeChannels(
   affine: { readonly weight?: Tensor; readonly bias?: Tensor },
   epsilon: number,
 ): Tensor {
-  checkChannels('normalizeChannels', x, { ...statistics, ...affine });
+  const { mean, variance } = statistics;
+  const { weight, bias } = affine;
+  checkChannels('normalizeChannels', x, { mean, variance, weight, bias });
   const along: Shape = x.shape.map((size, dim) => (dim === 1 ? size : 1));
-  const { centered, moved } = centeredOn(statistics.mean, x);
-  const deviation = rsqrt(add(statistics.variance, epsilon));
-  const scale = affine.weight ? mul(affine.weight, deviation) : deviation;
-  const shift = affine.bias ? sub(affine.bias, mul(moved, scale)) : neg(mul(moved, scale));
+  const { centered, moved } = centeredOn(mean, x);
+  const deviation = rsqrt(add(variance, epsilon));
+  const scale = weight ? mul(weight, deviation) : deviation;
+  const shift = bias ? sub(bias, mul(moved, scale)) : neg(mul(moved, scale));
   return add(mul(centered, reshape(scale, along)), reshape(shift, along));
 }
 

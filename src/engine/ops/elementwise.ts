@@ -71,18 +71,10 @@ function apply(row: Row, operation: Operation, operands: readonly Operand[]): Te
   const tensors = operands.filter((operand) => operand instanceof Tensor);
   const dtype = tensors.at(-1)?.dtype ?? 'f32';
   const takes = row.takes ?? numeric;
-  for (const tensor of tensors) {
-    if (!takes.includes(tensor.dtype)) {
-      throw new TypeError(
-        `${row.name}: expected ${takes.join(' or ')}, got ${tensor.dtype}${formatShape(tensor.shape)}; use cast first.`,
-      );
-    }
-  }
-  if (tensors.some((tensor) => tensor.dtype !== dtype)) {
-    throw new TypeError(
-      `${row.name}: operands are ${tensors.map((t) => t.dtype + formatShape(t.shape)).join(' and ')}; ` +
-        `expected one dtype. Use cast(x, '${dtype}').`,
-    );
+  if (tensors.some((tensor) => !takes.includes(tensor.dtype) || tensor.dtype !== dtype)) {
+    const came = tensors.map((tensor) => tensor.dtype + formatShape(tensor.shape)).join(' and ');
+    const alike = tensors.length > 1 ? ', all of one dtype' : '';
+    throw new TypeError(`${row.name}: expected ${takes.join(' or ')}${alike}, got ${came}; use cast first.`);
   }
   for (const operand of operands) if (typeof operand === 'number') checkNumber(row.name, operand, tensors);
   const shape = broadcastShapes(row.name, ...tensors.map((tensor) => tensor.shape));

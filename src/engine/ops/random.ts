@@ -86,18 +86,24 @@ export function philox(counter: readonly number[], key: readonly number[]): numb
   let [a, b, c, d] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
-    const first = BigInt(a >>> 0) * 0xd2511f53n;
-    const second = BigInt(c >>> 0) * 0xcd9e8d57n;
-    [a, b, c, d] = [
-      Number(second >> 32n) ^ b ^ k0,
-      Number(second & 0xffffffffn),
-      Number(first >> 32n) ^ d ^ k1,
-      Number(first & 0xffffffffn),
-    ].map((word) => word >>> 0);
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
+    const [high0, high1] = [multiplyHigh(0xd2511f53, a), multiplyHigh(0xcd9e8d57, c)];
+    const [low0, low1] = [Math.imul(0xd2511f53, a), Math.imul(0xcd9e8d57, c)];
+    a = high1 ^ b ^ k0;
+    b = low1;
+    c = high0 ^ d ^ k1;
+    d = low0;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
   }
-  return [a, b, c, d];
+  return [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
+}
+
+/** The upper 32 bits of the product of two 32-bit words, from halves whose products are exact in float64. */
+function multiplyHigh(x: number, y: number): number {
+  const [xh, xl, yh, yl] = [x >>> 16, x & 0xffff, y >>> 16, y & 0xffff];
+  const middle = xh * yl + ((xl * yl) >>> 16);
+  const other = xl * yh + (middle & 0xffff);
+  return xh * yh + Math.floor(middle / 65536) + Math.floor(other / 65536);
 }
 
 /** f32 uniform over [low, high): 24 random bits each. */

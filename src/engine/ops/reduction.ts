@@ -6,7 +6,7 @@ import { type NumberArray, referenceArray } from '../dtype.ts';
 import type { Reduction } from '../plan/lowering.ts';
 import { formatShape, normalizeDim, normalizeDims, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Entry, GradientRule, Operation } from '../tape.ts';
-import { arange, record, type Tensor } from '../tensor.ts';
+import { record, type Tensor } from '../tensor.ts';
 import {
   abs,
   add,
@@ -262,23 +262,31 @@ function argExtreme(
   const at = normalizeDim(name, dim, x.shape);
   checkNumeric(name, x);
   checkNotEmpty(name, x, [at]);
-  const constant = noDerivative(name, x);
-  const positions = reshape(
-    arange(x.shape[at], 'i32'),
-    x.shape.map((size, d) => (d === at ? size : 1)),
-  );
-  const hit = isExtreme(constant, extremeOf(constant, at, true));
-  return min(where(hit, positions, 2 ** 31 - 1), at, keepDim);
+  const best = expand(extremeOf(x, at, true), x.shape);
+  return min(record(positionOperation(name, at), [x, best], x.shape, 'i32'), at, keepDim);
 }
 
-/** The same values, with an error, naming the operation, for whoever asks for a derivative through them. */
-function noDerivative(name: string, x: Tensor): Tensor {
-  const operation: Operation = {
+/** The position along `dim` where an element is its line's extreme (or NaN), elsewhere the largest i32. */
+function positionOperation(name: string, dim: number): Operation {
+  const elsewhere = 2 ** 31 - 1;
+  return {
     name,
-    key: 'noDerivative',
-    gradients: ['none'],
-    reference: ([values]) => values,
-    lowering: { kind: 'inline', cost: 0, alias: true, emit: (emitter, index) => emitter.input(0, index) },
+    key: `${name}(${dim})`,
+    gradients: ['none', 'none'],
+    reference: ([x, best], { shape }) => {
+      const inner = sizeOf(shape.slice(dim + 1));
+      return referenceArray('i32', x.length).map((_, i) =>
+        x[i] === best[i] || Number.isNaN(x[i]) ? Math.floor(i / inner) % shape[dim] : elsewhere,
+      );
+    },
+    lowering: {
+      kind: 'inline',
+      cost: 2,
+      emit: (emitter, index, { inputDTypes: [dtype] }) => {
+        const [x, best] = [emitter.input(0, index), emitter.input(1, index)];
+        const hit = dtype === 'f32' ? `${x} == ${best} || isNan(${x})` : `${x} == ${best}`;
+        return `select(${elsewhere}i, i32(${index.coordinates[dim]}), ${hit})`;
+      },
+    },
   };
-  return record(operation, [x], x.shape, x.dtype);
 }
