@@ -1,7 +1,6 @@
 /** The two executors for tests, and comparing what they compute. */
 import { expect } from 'vitest';
 import { isSoftwareAdapter } from '../src/engine/adapter-info.ts';
-import { evaluate } from '../src/engine/evaluate.ts';
 import {
   add,
   type Device,
@@ -10,6 +9,7 @@ import {
   mul,
   type NumberArray,
   ReferenceDevice,
+  read,
   setDevice,
   sum,
   type Tensor,
@@ -38,10 +38,7 @@ export const devices: readonly { readonly name: string; readonly device: Device 
 /** Records a graph and reads all of its results together on one executor, which stays set. */
 export async function valuesOn(device: Device, build: () => readonly Tensor[]): Promise<NumberArray[]> {
   setDevice(device);
-  return evaluate(
-    build().map(({ node }) => node),
-    'read',
-  );
+  return read(...build());
 }
 
 /** Records a graph once for each executor, since what was read is not computed again. */

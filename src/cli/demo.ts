@@ -48,7 +48,11 @@ async function demo({ adapter, out, seeds, steps = quickComparison.steps }: Opti
         onProgress: (done, total, note) => progress.update(Math.floor((1000 * done) / total), note),
         onPoint: (method, seed, point) => run.append('metrics.jsonl', { method, seed, ...point }),
       });
-      const results = runs.map(({ method, seed, result: { points: _, ...result } }) => ({ method, seed, ...result }));
+      const results = runs.map(({ method, seed, result: { points: _, ...result } }) => ({
+        method,
+        seed,
+        ...result,
+      }));
       await run.writeJson('results.json', results);
       await run.write('figure.svg', comparisonFigure(config, runs));
       const text = comparisonReport(config, runs, device.name);
@@ -58,5 +62,7 @@ async function demo({ adapter, out, seeds, steps = quickComparison.steps }: Opti
       progress.stop();
     }
   });
-  console.log(`${report}\nSaved in ${folder}: report.md, figure.svg, metrics.jsonl, results.json, config.json, environment.json.`);
+  console.log(
+    `${report}\nSaved in ${folder}: report.md, figure.svg, metrics.jsonl, results.json, config.json, environment.json.`,
+  );
 }

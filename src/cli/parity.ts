@@ -24,11 +24,17 @@ interface Options {
 export function addParity(program: Command): void {
   program
     .command('parity')
-    .description('Run the step that each fixture (*.safetensors) in a folder describes, and compare with its values.')
+    .description(
+      'Run the step that each fixture (*.safetensors) in a folder describes, and compare with its values.',
+    )
     .argument('<folder>', 'where the fixtures are')
     .addOption(adapterOption())
     .option('--json', 'print one JSON object per case')
-    .option('--tolerance <number>', 'largest relative error allowed (default: 2e-4, reference 1e-6)', parsePositive)
+    .option(
+      '--tolerance <number>',
+      'largest relative error allowed (default: 2e-4, reference 1e-6)',
+      parsePositive,
+    )
     .action(parity);
 }
 
@@ -54,7 +60,9 @@ async function parity(folder: string, options: Options): Promise<void> {
   }
   const failed = rows.filter((row) => !row.ok);
   if (!options.json) console.log(formatRows(rows));
-  console.error(`${rows.length - failed.length} of ${rows.length} cases are within ${tolerance} on ${adapter.name}.`);
+  console.error(
+    `${rows.length - failed.length} of ${rows.length} cases are within ${tolerance} on ${adapter.name}.`,
+  );
   if (failed.length > 0) process.exitCode = 1;
 }
 
@@ -72,6 +80,11 @@ async function fixtureFiles(folder: string): Promise<string[]> {
 function formatRows(rows: readonly (ParityResult & { ok: boolean })[]): string {
   return formatTable(
     ['case', 'method', ...measures, 'ok'],
-    rows.map((row) => [row.case, row.method, ...measures.map((m) => row[m].toExponential(1)), row.ok ? 'yes' : 'NO']),
+    rows.map((row) => [
+      row.case,
+      row.method,
+      ...measures.map((m) => row[m].toExponential(1)),
+      row.ok ? 'yes' : 'NO',
+    ]),
   );
 }

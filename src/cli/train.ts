@@ -36,9 +36,14 @@ export function addTrain(program: Command): void {
     .command('train')
     .description('Train a model with one of the methods, and keep its metrics in a run folder.')
     .addOption(
-      new Option('--method <name>', 'the method').choices([...methodNames, ...methodNames.map(lower)]).makeOptionMandatory(),
+      new Option('--method <name>', 'the method')
+        .choices([...methodNames, ...methodNames.map(lower)])
+        .makeOptionMandatory(),
     )
-    .requiredOption('--data <set>', 'optdigits, fashion-mnist, or NAME:DIR with NAME cifar10, cifar100, mnist, ...')
+    .requiredOption(
+      '--data <set>',
+      'optdigits, fashion-mnist, or NAME:DIR with NAME cifar10, cifar100, mnist, ...',
+    )
     .option('--model <name>', 'resnet18, vgg11, resnet[8,16] (stage widths) or mlp[64,32]', 'resnet[8,16]')
     .requiredOption('--batch <count>', 'examples per update', parseCount)
     .option('--micro-batch <count>', 'examples per forward pass (default: the batch)', parseCount)
@@ -46,7 +51,11 @@ export function addTrain(program: Command): void {
     .option('--lambda <number>', 'weight of the penalty, for GN, FT, AJ and UJ', parseAmount)
     .requiredOption('--steps <count>', 'updates', parseCount)
     .option('--seed <number>', 'decides weights, order and draws', parseSeed, 0)
-    .option('--evaluate-every <count>', 'updates between evaluations (default: a tenth of the steps)', parseCount)
+    .option(
+      '--evaluate-every <count>',
+      'updates between evaluations (default: a tenth of the steps)',
+      parseCount,
+    )
     .option('--measure-batches <count>', 'micro-batches per gradient norm measured', parseCount, 4)
     .option('--train-images <count>', 'use a class-balanced part of the training images', parseCount)
     .option('--validation-images <count>', 'training images held out (default: a fifth)', parseCount)
@@ -62,10 +71,16 @@ async function train(options: Options): Promise<void> {
   const config = resolveConfig(options, dataset);
   const images = selectImages(options, dataset);
   const time = new Date().toISOString().replace(/[-:]|\..*/g, '');
-  const folder = options.out ?? join('runs', `${lower(config.method)}-${options.model}-s${config.seed}-${time}`);
+  const folder =
+    options.out ?? join('runs', `${lower(config.method)}-${options.model}-s${config.seed}-${time}`);
   await useAdapter(options.adapter);
   const result = await withRunFolder(folder, async (run) => {
-    await run.writeJson('config.json', { ...config, data: options.data, trainImages: images.train.count, validationImages: images.validation.count });
+    await run.writeJson('config.json', {
+      ...config,
+      data: options.data,
+      trainImages: images.train.count,
+      validationImages: images.validation.count,
+    });
     await run.writeJson('environment.json', await environmentRecord());
     const progress = createProgress({ total: config.steps, label: `${config.method} seed ${config.seed}` });
     let note = '';
@@ -113,7 +128,9 @@ function resolveConfig(options: Options, { train }: Dataset): RunConfig {
     throw new Error(`--batch ${options.batch} must be a multiple of --micro-batch ${microBatch}.`);
   }
   if (method === 'SB' && microBatch !== options.batch) {
-    throw new Error(`SB makes an update from every micro-batch: give --batch ${microBatch}, or take --method lb.`);
+    throw new Error(
+      `SB makes an update from every micro-batch: give --batch ${microBatch}, or take --method lb.`,
+    );
   }
   return {
     method,
@@ -136,7 +153,9 @@ function selectImages(options: Options, dataset: Dataset): RunImages {
   const { train, validation } = splitTrain(dataset.train, held);
   const part = options.trainImages === undefined ? train : subset(train, options.trainImages);
   if (options.batch > part.count) {
-    throw new Error(`--batch ${options.batch} is more than the ${part.count} training images; take a smaller one.`);
+    throw new Error(
+      `--batch ${options.batch} is more than the ${part.count} training images; take a smaller one.`,
+    );
   }
   return { mean, std, test, train: part, validation };
 }

@@ -2,7 +2,7 @@
  * State: a handle that moves to a new value. Values themselves never change, so whatever was recorded from the old
  * value still means the old value, and what is recorded afterwards sees the new one.
  */
-import { formatShape, sameShape, ShapeError } from './shape.ts';
+import { formatShape, ShapeError, sameShape } from './shape.ts';
 import { isLeaf, leafNode, type Node } from './tape.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -22,7 +22,9 @@ const history = new WeakMap<Tensor, { current: Node; previous?: Node }>();
 export function assign(target: Tensor, value: Tensor): void {
   const old = target.node;
   if (!isLeaf(old)) {
-    throw new Error(`assign: the target was computed by ${old.operation.name}; only leaves (tensor, parameter) hold state.`);
+    throw new Error(
+      `assign: the target was computed by ${old.operation.name}; only leaves (tensor, parameter) hold state.`,
+    );
   }
   if (!sameShape(target.shape, value.shape) || target.dtype !== value.dtype) {
     throw new ShapeError(

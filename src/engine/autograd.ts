@@ -1,6 +1,6 @@
 /** Reverse-mode differentiation. It records ordinary operations, so what it returns can be differentiated again. */
 import { add } from './ops/elementwise.ts';
-import { formatShape, sameShape, ShapeError } from './shape.ts';
+import { formatShape, ShapeError, sameShape } from './shape.ts';
 import type { Node } from './tape.ts';
 import { full, Tensor, zeros } from './tensor.ts';
 
@@ -37,11 +37,15 @@ function ownGradient(output: Tensor): Tensor {
 
 function backward(output: Tensor, wanted: readonly Tensor[], outputGradient: Tensor): Tensor[] {
   if (output.dtype !== 'f32') {
-    throw new TypeError(`grad: the output is ${output.dtype} (from ${output.node.operation.name}); only f32 has gradients.`);
+    throw new TypeError(
+      `grad: the output is ${output.dtype} (from ${output.node.operation.name}); only f32 has gradients.`,
+    );
   }
   for (const input of wanted) {
     if (input.dtype !== 'f32') {
-      throw new TypeError(`grad: an input of shape ${formatShape(input.shape)} is ${input.dtype}; only f32 has gradients.`);
+      throw new TypeError(
+        `grad: an input of shape ${formatShape(input.shape)} is ${input.dtype}; only f32 has gradients.`,
+      );
     }
   }
   if (!sameShape(outputGradient.shape, output.shape) || outputGradient.dtype !== 'f32') {

@@ -27,7 +27,9 @@ interface Recording {
  * The result is what `fn` returns, computed: its elements are on the host, so `item()` and `data()` cost nothing.
  * Arguments must be tensors with values.
  */
-export function compile<Args extends readonly Tensor[]>(fn: (...args: Args) => Tensor): (...args: Args) => Promise<Tensor>;
+export function compile<Args extends readonly Tensor[]>(
+  fn: (...args: Args) => Tensor,
+): (...args: Args) => Promise<Tensor>;
 export function compile<Args extends readonly Tensor[]>(
   fn: (...args: Args) => readonly Tensor[],
 ): (...args: Args) => Promise<Tensor[]>;
@@ -43,7 +45,13 @@ export function compile<Args extends readonly Tensor[]>(
     recordings.set(key, recording);
     const { graph, leaves, outputs, states } = recording;
     const nodes = outputs.map(({ shape, dtype }) => leafNode(shape, dtype));
-    const run = runGraph(device, { ...graph, leaves: leaves.map((leaf) => leaf(args)) }, nodes, 'read', states.map(nextUpdate));
+    const run = runGraph(
+      device,
+      { ...graph, leaves: leaves.map((leaf) => leaf(args)) },
+      nodes,
+      'read',
+      states.map(nextUpdate),
+    );
     await run.results;
     const results = nodes.map((node) => new Tensor(node));
     return recording.returnsOne ? results[0] : results;

@@ -11,7 +11,9 @@ import type { Node } from './tape.ts';
 export async function evaluate(nodes: readonly Node[], purpose: 'read' | 'keep'): Promise<NumberArray[]> {
   const device = await currentDevice();
   const updates = waitingUpdates();
-  const known = nodes.map(({ value }) => (value?.kind === 'host' && purpose === 'read' ? value.data : undefined));
+  const known = nodes.map(({ value }) =>
+    value?.kind === 'host' && purpose === 'read' ? value.data : undefined,
+  );
   if (updates.length === 0 && known.every((data) => data !== undefined)) return known;
   const graph = buildGraph([...nodes, ...updates.map(({ node }) => node)]);
   return runGraph(device, graph, nodes.map(resolve), purpose, updates).results;
@@ -31,7 +33,9 @@ export function runGraph(
   updates: readonly Update[],
 ): { readonly results: Promise<NumberArray[]> } {
   const targets: Target[] = [
-    ...nodes.map((node): Target => ({ purpose: node.value?.kind === 'device' && purpose === 'keep' ? 'none' : purpose })),
+    ...nodes.map(
+      (node): Target => ({ purpose: node.value?.kind === 'device' && purpose === 'keep' ? 'none' : purpose }),
+    ),
     ...updates.map(({ spare }): Target => {
       const storage = spare?.value?.kind === 'device' ? spare.value.storage : undefined;
       return { purpose: 'keep', recycle: storage };
@@ -45,7 +49,8 @@ export function runGraph(
   updates.forEach(({ node, spare }, i) => {
     const value = kept[nodes.length + i];
     if (!value) return;
-    if (spare?.value?.kind === 'device' && spare.value.storage.released) spare.value = { kind: 'gone', reason: replaced };
+    if (spare?.value?.kind === 'device' && spare.value.storage.released)
+      spare.value = { kind: 'gone', reason: replaced };
     own(device, node, value);
   });
   updatesDone(updates);

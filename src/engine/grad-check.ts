@@ -1,9 +1,9 @@
 /** Proof of derivatives by central differences in float64. */
 import { grad } from './autograd.ts';
-import { buildGraph } from './plan/graph.ts';
-import { ReferenceDevice } from './run/reference.ts';
 import { add, mul } from './ops/elementwise.ts';
 import { sum } from './ops/reduction.ts';
+import { buildGraph } from './plan/graph.ts';
+import { ReferenceDevice } from './run/reference.ts';
 import { sizeOf } from './shape.ts';
 import { type Tensor, tensor } from './tensor.ts';
 
@@ -25,14 +25,22 @@ export interface GradCheckResult {
 export async function gradCheck(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { order = 1, step = 1e-4, tolerance = 1e-6 }: { readonly order?: number; readonly step?: number; readonly tolerance?: number } = {},
+  {
+    order = 1,
+    step = 1e-4,
+    tolerance = 1e-6,
+  }: { readonly order?: number; readonly step?: number; readonly tolerance?: number } = {},
 ): Promise<GradCheckResult> {
   const values = await Promise.all(inputs.map(async (input) => Float64Array.from(await input.data())));
-  const leaves = (data: readonly Float64Array[]) => data.map((array, i) => tensor(array, { shape: inputs[i].shape }));
+  const leaves = (data: readonly Float64Array[]) =>
+    data.map((array, i) => tensor(array, { shape: inputs[i].shape }));
   /** The scalar whose gradient is checked: a weighted derivative of order `order - 1`. */
   const scalar = (at: Tensor[]): Tensor => {
     let value = weighted(fn(...at), 1);
-    for (let n = 1; n < order; n++) value = grad(value, at).map((g, i) => weighted(g, 7 * n + i)).reduce((a, b) => add(a, b));
+    for (let n = 1; n < order; n++)
+      value = grad(value, at)
+        .map((g, i) => weighted(g, 7 * n + i))
+        .reduce((a, b) => add(a, b));
     return value;
   };
   const at = leaves(values);

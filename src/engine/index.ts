@@ -30,9 +30,9 @@ export {
   uniform,
 } from './ops/random.ts';
 export * from './ops/reduction.ts';
-export { explain, read, run, toDot } from './run.ts';
 export { GpuDevice } from './run/gpu/device.ts';
 export { createGpuDevice } from './run/gpu/request.ts';
 export { ReferenceDevice } from './run/reference.ts';
+export { explain, read, run, toDot } from './run.ts';
 export { type Shape, ShapeError } from './shape.ts';
 export { arange, full, type NestedNumbers, ones, Tensor, tensor, zeros } from './tensor.ts';

@@ -35,7 +35,10 @@ export async function explain(tensor: Tensor, options: { readonly wgsl?: boolean
   const names = new Map(nodes.map((node, at) => [node, `%${at}`]));
   const lines = nodes.map((node) => {
     const inputs = node.inputs.map((input) => names.get(input)).join(', ');
-    return `${(names.get(node) ?? '').padStart(5)} = ${node.operation.key} ${inputs}`.trimEnd().padEnd(44) + ` ${node.dtype}[${node.shape}]`;
+    return (
+      `${(names.get(node) ?? '').padStart(5)} = ${node.operation.key} ${inputs}`.trimEnd().padEnd(44) +
+      ` ${node.dtype}[${node.shape}]`
+    );
   });
   const plan = (await currentDevice()).explain(buildGraph([tensor.node]), options);
   return [`tape: ${nodes.length} nodes`, ...lines, plan].join('\n');
@@ -45,7 +48,9 @@ export async function explain(tensor: Tensor, options: { readonly wgsl?: boolean
 export function toDot(tensor: Tensor): string {
   const nodes = tapeOf(tensor.node);
   const label = (node: Node) => `${node.operation.key}\\n${node.dtype}[${node.shape}]`;
-  const boxes = nodes.map((node) => `  n${node.id} [label="${label(node)}"${node.inputs.length === 0 ? ', style=filled' : ''}];`);
+  const boxes = nodes.map(
+    (node) => `  n${node.id} [label="${label(node)}"${node.inputs.length === 0 ? ', style=filled' : ''}];`,
+  );
   const edges = nodes.flatMap((node) => node.inputs.map((input) => `  n${input.id} -> n${node.id};`));
   return ['digraph tape {', '  node [shape=box, fontname=monospace];', ...boxes, ...edges, '}'].join('\n');
 }

@@ -75,6 +75,8 @@ export function normalizeDims(operation: string, dims: number | Shape | undefine
 /** Throws unless `shape` is a list of sizes that a tensor can have. */
 export function checkShape(operation: string, shape: Shape): void {
   if (!shape.every((size) => Number.isInteger(size) && size >= 0)) {
-    throw new ShapeError(`${operation}: shape ${formatShape(shape)} has a size that is not a whole number >= 0.`);
+    throw new ShapeError(
+      `${operation}: shape ${formatShape(shape)} has a size that is not a whole number >= 0.`,
+    );
   }
 }

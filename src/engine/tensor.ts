@@ -2,7 +2,7 @@
 import { forgetUpdate } from './assign.ts';
 import { type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
-import { checkShape, formatShape, ShapeError, type Shape, sizeOf } from './shape.ts';
+import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
 import { type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
 
 export class Tensor {
@@ -38,7 +38,9 @@ export class Tensor {
   /** Like `data`, for a tensor of one element: the number. */
   async item(): Promise<number> {
     if (this.size !== 1) {
-      throw new ShapeError(`item: expected a tensor of one element, got shape ${formatShape(this.shape)}; use data().`);
+      throw new ShapeError(
+        `item: expected a tensor of one element, got shape ${formatShape(this.shape)}; use data().`,
+      );
     }
     return (await this.data())[0];
   }
@@ -58,7 +60,10 @@ export class Tensor {
   dispose(): void {
     const { value } = this.node;
     if (value?.kind === 'device') value.storage.release();
-    this.node.value = { kind: 'gone', reason: `This tensor of shape ${formatShape(this.shape)} was disposed of.` };
+    this.node.value = {
+      kind: 'gone',
+      reason: `This tensor of shape ${formatShape(this.shape)} was disposed of.`,
+    };
     this.node.source = undefined;
     forgetUpdate(this);
   }
@@ -78,7 +83,14 @@ const detachOperation: Operation = {
 
 /** Records one use of an operation whose shapes have been checked. */
 export function record(operation: Operation, inputs: readonly Tensor[], shape: Shape, dtype: DType): Tensor {
-  return new Tensor(recordNode(operation, inputs.map((input) => input.node), shape, dtype));
+  return new Tensor(
+    recordNode(
+      operation,
+      inputs.map((input) => input.node),
+      shape,
+      dtype,
+    ),
+  );
 }
 
 export type NestedNumbers = number | boolean | readonly NestedNumbers[];
@@ -175,7 +187,8 @@ const arangeOperation: Operation = {
   name: 'arange',
   key: 'arange',
   gradients: [],
-  reference: (_, entry) => referenceArray(entry.dtype, sizeOf(entry.shape)).map((_value, i) => i) as NumberArray,
+  reference: (_, entry) =>
+    referenceArray(entry.dtype, sizeOf(entry.shape)).map((_value, i) => i) as NumberArray,
   lowering: {
     kind: 'inline',
     cost: 0,

@@ -1,10 +1,11 @@
 /** Preparing images on the device: normalising, and the random crops and flips of the training images. */
 import {
   add,
+  arange,
   cast,
   expand,
-  gather,
   type Generator,
+  gather,
   less,
   mul,
   pad,
@@ -14,7 +15,6 @@ import {
   tensor,
   uniform,
   where,
-  arange,
 } from '../engine/index.ts';
 
 export interface Augmentation {
@@ -29,10 +29,20 @@ export const cifarAugmentation: Augmentation = { cropPadding: 4, flip: true };
 export const noAugmentation: Augmentation = { cropPadding: 0, flip: false };
 
 /** (pixel / scale - mean) / std per channel, for raw pixels [N,C,H,W]. */
-export function normalizer(mean: readonly number[], std: readonly number[], scale: number): (pixels: Tensor) => Tensor {
+export function normalizer(
+  mean: readonly number[],
+  std: readonly number[],
+  scale: number,
+): (pixels: Tensor) => Tensor {
   const channels = mean.length;
-  const factor = tensor(std.map((s) => 1 / (s * scale)), { shape: [1, channels, 1, 1] });
-  const offset = tensor(mean.map((m, c) => m / std[c]), { shape: [1, channels, 1, 1] });
+  const factor = tensor(
+    std.map((s) => 1 / (s * scale)),
+    { shape: [1, channels, 1, 1] },
+  );
+  const offset = tensor(
+    mean.map((m, c) => m / std[c]),
+    { shape: [1, channels, 1, 1] },
+  );
   return (pixels) => sub(mul(pixels, factor), offset);
 }
 

@@ -1,5 +1,5 @@
 /** The order in which training images are seen, and images as tensors. */
-import { tensor, type Tensor } from '../engine/index.ts';
+import { type Tensor, tensor } from '../engine/index.ts';
 import { philox } from '../engine/ops/random.ts';
 import type { ImageSet } from './data/image-set.ts';
 
@@ -38,7 +38,10 @@ export class ImageOrder {
 /** 0 to count - 1 ordered by Philox words keyed by the seed, one block per position. */
 function permutationOf(count: number, seed: number, epoch: number): Uint32Array {
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
-  const words = Float64Array.from({ length: count }, (_, i) => philox([i, 1, epoch, 0], key)[0] * 2 ** 21 + i);
+  const words = Float64Array.from(
+    { length: count },
+    (_, i) => philox([i, 1, epoch, 0], key)[0] * 2 ** 21 + i,
+  );
   return Uint32Array.from(words.sort(), (word) => word % 2 ** 21);
 }
 

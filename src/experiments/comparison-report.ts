@@ -1,9 +1,17 @@
 /** What the main comparison found: a table, a figure, and a verdict on each of the paper's claims. */
-import type { ComparisonConfig, ComparisonRun } from './main-comparison.ts';
+
 import { acrossSeeds, lineFigure } from './figure.ts';
+import type { ComparisonConfig, ComparisonRun } from './main-comparison.ts';
 import { type MethodName, methodNames } from './methods.ts';
 import type { RunPoint } from './run-training.ts';
-import { deviation, exceeds, mean, type PairedDifference, pairedDifference, type Verdict } from './statistics.ts';
+import {
+  deviation,
+  exceeds,
+  mean,
+  type PairedDifference,
+  pairedDifference,
+  type Verdict,
+} from './statistics.ts';
 import { formatTable } from './table.ts';
 
 /** Runs of one method in order of the seeds. */
@@ -20,14 +28,34 @@ export function comparisonTable(runs: readonly ComparisonRun[]): string {
       method,
       String(learningRate),
       lambda === 0 ? '' : String(lambda),
-      spread(results.map((r) => 100 * r.testAccuracy), 2),
-      spread(results.map((r) => 100 * r.bestValidationAccuracy), 2),
-      spread(results.map((r) => r.averageMicroGradientNorm2), 3),
-      spread(results.map((r) => r.seconds), 1),
+      spread(
+        results.map((r) => 100 * r.testAccuracy),
+        2,
+      ),
+      spread(
+        results.map((r) => 100 * r.bestValidationAccuracy),
+        2,
+      ),
+      spread(
+        results.map((r) => r.averageMicroGradientNorm2),
+        3,
+      ),
+      spread(
+        results.map((r) => r.seconds),
+        1,
+      ),
     ];
   });
   return formatTable(
-    ['method', 'rate', 'lambda', 'test accuracy, %', 'validation, %', 'micro-batch gradient norm²', 'seconds'],
+    [
+      'method',
+      'rate',
+      'lambda',
+      'test accuracy, %',
+      'validation, %',
+      'micro-batch gradient norm²',
+      'seconds',
+    ],
     rows,
   );
 }
@@ -44,7 +72,9 @@ export function comparisonFigure(config: ComparisonConfig, runs: readonly Compar
     methodNames.map((method) => ({
       name: method,
       points: acrossSeeds(
-        runsOf(runs, method).map(({ result }) => result.points.map((point) => ({ x: point.step, y: value(point) }))),
+        runsOf(runs, method).map(({ result }) =>
+          result.points.map((point) => ({ x: point.step, y: value(point) })),
+        ),
         'std',
       ),
     }));
@@ -82,7 +112,8 @@ export interface Claim {
 
 /** The paper's claims on these runs. A claim is decided only if the 95 % interval of paired differences allows. */
 export function judgeClaims(runs: readonly ComparisonRun[]): Claim[] {
-  const accuracy = (method: MethodName) => runsOf(runs, method).map(({ result }) => 100 * result.testAccuracy);
+  const accuracy = (method: MethodName) =>
+    runsOf(runs, method).map(({ result }) => 100 * result.testAccuracy);
   const gap = pairedDifference(accuracy('SB'), accuracy('LB'));
   const claims: Claim[] = [
     {
@@ -121,14 +152,20 @@ function gradientNormClaim(runs: readonly ComparisonRun[]): Claim {
   const early = (method: MethodName) =>
     mean(
       runsOf(runs, method).flatMap(({ result }) =>
-        result.points.slice(0, Math.ceil(result.points.length / 2)).map((point) => Math.log(point.microGradientNorm2)),
+        result.points
+          .slice(0, Math.ceil(result.points.length / 2))
+          .map((point) => Math.log(point.microGradientNorm2)),
       ),
     );
   const others = methodNames.filter((method) => method !== 'SB');
   const distance = (method: MethodName) => Math.abs(early(method) - early('SB'));
   const ranked = [...others].sort((a, b) => distance(a) - distance(b));
-  const accuracy = (method: MethodName) => mean(runsOf(runs, method).map(({ result }) => result.testAccuracy));
-  const rank = rankCorrelation(others.map(distance), others.map((method) => -accuracy(method)));
+  const accuracy = (method: MethodName) =>
+    mean(runsOf(runs, method).map(({ result }) => result.testAccuracy));
+  const rank = rankCorrelation(
+    others.map(distance),
+    others.map((method) => -accuracy(method)),
+  );
   return {
     id: 'H3',
     claim: 'Recovery goes with a micro-batch gradient norm close to that of SB early in training',
@@ -140,7 +177,8 @@ function gradientNormClaim(runs: readonly ComparisonRun[]): Claim {
 
 /** Spearman's rank correlation, without ties. */
 function rankCorrelation(a: readonly number[], b: readonly number[]): number {
-  const ranks = (values: readonly number[]) => values.map((value) => values.filter((other) => other < value).length);
+  const ranks = (values: readonly number[]) =>
+    values.map((value) => values.filter((other) => other < value).length);
   const [ra, rb] = [ranks(a), ranks(b)];
   const n = a.length;
   const squares = ra.reduce((sum, rank, i) => sum + (rank - rb[i]) ** 2, 0);
@@ -162,11 +200,17 @@ function points({ mean: center, halfWidth, n }: PairedDifference): string {
 }
 
 function share(gain: PairedDifference, gap: PairedDifference): string {
-  return exceeds(gap) === 'holds' ? `, ${((100 * gain.mean) / gap.mean).toFixed(0)} % of the gap` : ', and no gap to recover';
+  return exceeds(gap) === 'holds'
+    ? `, ${((100 * gain.mean) / gap.mean).toFixed(0)} % of the gap`
+    : ', and no gap to recover';
 }
 
 /** The report as Markdown. */
-export function comparisonReport(config: ComparisonConfig, runs: readonly ComparisonRun[], device: string): string {
+export function comparisonReport(
+  config: ComparisonConfig,
+  runs: readonly ComparisonRun[],
+  device: string,
+): string {
   const claims = judgeClaims(runs);
   const diverged = runs.filter(({ result }) => result.status === 'diverged');
   return [
@@ -183,7 +227,9 @@ export function comparisonReport(config: ComparisonConfig, runs: readonly Compar
     '',
     'The claims of the paper, on this data:',
     '',
-    ...claims.map(({ id, claim, verdict, evidence }) => `- ${id} ${verdict.toUpperCase()}: ${claim}. ${evidence}.`),
+    ...claims.map(
+      ({ id, claim, verdict, evidence }) => `- ${id} ${verdict.toUpperCase()}: ${claim}. ${evidence}.`,
+    ),
     '',
     'These are numbers about a small network on small images. They say nothing about the sizes that the paper used.',
     ...(diverged.length > 0

@@ -13,7 +13,13 @@ import type { Dataset } from './data/image-set.ts';
 import { splitTrain, subset } from './data/image-set.ts';
 import { type MethodName, methodNames } from './methods.ts';
 import { namedModel } from './models.ts';
-import { type RunConfig, type RunImages, type RunPoint, type RunResult, runTraining } from './run-training.ts';
+import {
+  type RunConfig,
+  type RunImages,
+  type RunPoint,
+  type RunResult,
+  runTraining,
+} from './run-training.ts';
 
 export interface ComparisonConfig {
   /** As in `regrad train --data`. */
@@ -76,9 +82,12 @@ export async function runComparison(
   watcher: ComparisonWatcher = {},
 ): Promise<ComparisonRun[]> {
   const images = comparisonImages(config, dataset);
-  const plan = config.seeds.flatMap((seed) => methodNames.map((method) => runConfig(config, dataset, method, seed)));
+  const plan = config.seeds.flatMap((seed) =>
+    methodNames.map((method) => runConfig(config, dataset, method, seed)),
+  );
   // A step's cost in micro-batches, a penalised one counting as three: progress goes with time, not with updates.
-  const cost = ({ method, batch, microBatch }: RunConfig) => (batch / microBatch) * (config.methods[method].lambda > 0 ? 3 : 1);
+  const cost = ({ method, batch, microBatch }: RunConfig) =>
+    (batch / microBatch) * (config.methods[method].lambda > 0 ? 3 : 1);
   const total = plan.reduce((sum, run) => sum + cost(run) * run.steps, 0);
   let before = 0;
   const runs: ComparisonRun[] = [];
@@ -86,7 +95,11 @@ export async function runComparison(
     const { method, seed } = run;
     const result = await runTraining(run, images, {
       onStep: (step) =>
-        watcher.onProgress?.(before + step * cost(run), total, `${method}, seed ${seed}: step ${step} of ${run.steps}`),
+        watcher.onProgress?.(
+          before + step * cost(run),
+          total,
+          `${method}, seed ${seed}: step ${step} of ${run.steps}`,
+        ),
       onPoint: (point) => watcher.onPoint?.(method, seed, point),
     });
     before += cost(run) * run.steps;
@@ -106,7 +119,12 @@ export function comparisonImages(config: ComparisonConfig, dataset: Dataset): Ru
   };
 }
 
-function runConfig(config: ComparisonConfig, { train }: Dataset, method: MethodName, seed: number): RunConfig {
+function runConfig(
+  config: ComparisonConfig,
+  { train }: Dataset,
+  method: MethodName,
+  seed: number,
+): RunConfig {
   const { microBatch, microBatches, steps, evaluateEvery, measureBatches } = config;
   return {
     ...config.methods[method],

@@ -85,7 +85,11 @@ export interface MicroStep {
 
 /** One micro-batch's share of the update, from its logits and labels. */
 export function microStep(
-  { method, lambda, microBatches }: { readonly method: MethodName; readonly lambda: number; readonly microBatches: number },
+  {
+    method,
+    lambda,
+    microBatches,
+  }: { readonly method: MethodName; readonly lambda: number; readonly microBatches: number },
   parameters: readonly Tensor[],
   micro: MicroBatch,
 ): MicroStep {

@@ -1,6 +1,14 @@
 /** Models by description, as configurations and fixtures write them. */
 import type { Generator } from '../engine/index.ts';
-import { type MlpSpecification, type Module, mlp, type ResnetSpecification, resnet, type VggSpecification, vgg } from '../nn/index.ts';
+import {
+  type MlpSpecification,
+  type Module,
+  mlp,
+  type ResnetSpecification,
+  resnet,
+  type VggSpecification,
+  vgg,
+} from '../nn/index.ts';
 
 export type ModelSpec =
   | ({ readonly family: 'resnet' } & ResnetSpecification)
@@ -17,13 +25,24 @@ export function buildModel(spec: ModelSpec, generator: Generator): Module {
 }
 
 /** The models that the command line knows by name, for images of [channels, height, width]. */
-export function namedModel(name: string, classes: number, [channels, height, width]: readonly [number, number, number]): ModelSpec {
+export function namedModel(
+  name: string,
+  classes: number,
+  [channels, height, width]: readonly [number, number, number],
+): ModelSpec {
   const widths = /^resnet\[([\d,]+)\](?:x\[([\d,]+)\])?$/.exec(name);
   if (widths) {
     const list = widths[1].split(',').map(Number);
-    return { family: 'resnet', widths: list, blocks: widths[2]?.split(',').map(Number) ?? list.map(() => 1), classes, channels };
+    return {
+      family: 'resnet',
+      widths: list,
+      blocks: widths[2]?.split(',').map(Number) ?? list.map(() => 1),
+      classes,
+      channels,
+    };
   }
-  if (name === 'resnet18') return { family: 'resnet', widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2], classes, channels };
+  if (name === 'resnet18')
+    return { family: 'resnet', widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2], classes, channels };
   if (name === 'vgg11') {
     const plan: (number | 'M')[] = [64, 'M', 128, 'M', 256, 256, 'M', 512, 512, 'M', 512, 512, 'M'];
     return { family: 'vgg', plan, hidden: [512, 512], classes, bn: false, size: height, channels };

@@ -3,11 +3,24 @@
  * inputs. A fixture is one safetensors file: metadata "spec" describes the case; tensors init/NAME, x, y, sampled_labels
  * (FT), unit (UJ) go in; expect/loss, penalty, micro_norm2, grad/NAME and after/NAME should come out.
  */
-import { add, assign, createGenerator, mul, type NumberArray, read, slice, sub, type Tensor, tensor, zeros } from '../engine/index.ts';
+import {
+  add,
+  assign,
+  createGenerator,
+  crossEntropy,
+  mul,
+  type NumberArray,
+  read,
+  reshape,
+  slice,
+  sub,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../engine/index.ts';
 import { parseSafetensors, type RawTensor } from '../nn/safetensors.ts';
 import { type Draws, type MethodName, methodNames, microStep, squaredGradientNorm } from './methods.ts';
 import { buildModel, type ModelSpec } from './models.ts';
-import { crossEntropy, reshape } from '../engine/index.ts';
 
 export interface ParitySpec {
   readonly name: string;
@@ -37,18 +50,25 @@ export async function runParityCase(bytes: Uint8Array, origin: string): Promise<
   const spec = parseSpec(metadata.spec, origin);
   const input = (name: string): RawTensor => {
     const found = tensors.get(name);
-    if (!found) throw new Error(`${origin}: the tensor '${name}' is missing; a ${spec.method} fixture needs it.`);
+    if (!found)
+      throw new Error(`${origin}: the tensor '${name}' is missing; a ${spec.method} fixture needs it.`);
     return found;
   };
   const group = (prefix: string): Map<string, RawTensor> =>
-    new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, t]) => [name.slice(prefix.length), t]));
+    new Map(
+      [...tensors]
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, t]) => [name.slice(prefix.length), t]),
+    );
 
   const model = buildModel(spec.model, createGenerator(0));
   loadInitial(model, group('init/'), origin);
   model.train();
   const parameters = [...model.namedParameters()];
   const handles = parameters.map(([, parameter]) => parameter);
-  const accumulated = handles.map((parameter) => tensor(new Float32Array(parameter.size), { shape: parameter.shape }));
+  const accumulated = handles.map((parameter) =>
+    tensor(new Float32Array(parameter.size), { shape: parameter.shape }),
+  );
   const x = toTensor(input('x'));
   const y = toTensor(input('y'));
   let loss = 0;
@@ -62,7 +82,11 @@ export async function runParityCase(bytes: Uint8Array, origin: string): Promise<
     };
     const logits = model.forward(part(x));
     const labels = part(y);
-    const step = microStep({ method: spec.method, lambda: spec.lam, microBatches: spec.k }, handles, { logits, labels, draws });
+    const step = microStep({ method: spec.method, lambda: spec.lam, microBatches: spec.k }, handles, {
+      logits,
+      labels,
+      draws,
+    });
     accumulated.forEach((total, i) => {
       assign(total, add(total, step.gradients[i]));
     });
@@ -78,7 +102,10 @@ export async function runParityCase(bytes: Uint8Array, origin: string): Promise<
     assign(parameter, sub(parameter, mul(accumulated[i], spec.lr)));
   });
   const state = [...model.stateDict()];
-  const after = namedArrays(state.map(([name]) => name), await read(...state.map(([, value]) => value)));
+  const after = namedArrays(
+    state.map(([name]) => name),
+    await read(...state.map(([, value]) => value)),
+  );
   return {
     case: spec.name,
     method: spec.method,
@@ -99,16 +126,23 @@ function parseSpec(text: string | undefined, origin: string): ParitySpec {
     throw new Error(`${expected}; it is not JSON.`);
   }
   for (const field of ['micro_batch', 'k', 'lam', 'lr'] as const) {
-    if (typeof spec[field] !== 'number') throw new Error(`${expected}; '${field}' is ${JSON.stringify(spec[field])}.`);
+    if (typeof spec[field] !== 'number')
+      throw new Error(`${expected}; '${field}' is ${JSON.stringify(spec[field])}.`);
   }
   if (!spec.method || !methodNames.includes(spec.method)) {
-    throw new Error(`${expected}; the method is ${JSON.stringify(spec.method)}, not one of ${methodNames.join(', ')}.`);
+    throw new Error(
+      `${expected}; the method is ${JSON.stringify(spec.method)}, not one of ${methodNames.join(', ')}.`,
+    );
   }
   if (!spec.model?.family) throw new Error(`${expected}; the model is ${JSON.stringify(spec.model)}.`);
   return { ...spec, name: spec.name ?? origin } as ParitySpec;
 }
 
-function loadInitial(model: ReturnType<typeof buildModel>, initial: Map<string, RawTensor>, origin: string): void {
+function loadInitial(
+  model: ReturnType<typeof buildModel>,
+  initial: Map<string, RawTensor>,
+  origin: string,
+): void {
   const { missing, unexpected } = model.loadStateDict(
     new Map([...initial].map(([name, raw]) => [name, toTensor(raw)])),
     { strict: false },
@@ -151,15 +185,23 @@ function relativeError(actual: ArrayLike<number>, expected: RawTensor['data']): 
   return distance(actual, b) / (norm2(b) || 1);
 }
 
-function worstTensor(actual: Map<string, NumberArray>, expected: Map<string, RawTensor>, origin: string): number {
+function worstTensor(
+  actual: Map<string, NumberArray>,
+  expected: Map<string, RawTensor>,
+  origin: string,
+): number {
   if (expected.size === 0) throw new Error(`${origin}: there are no expected tensors to compare with.`);
-  const reference = new Map([...expected].map(([name, { data }]) => [name, Float64Array.from(data as ArrayLike<number>)]));
+  const reference = new Map(
+    [...expected].map(([name, { data }]) => [name, Float64Array.from(data as ArrayLike<number>)]),
+  );
   const floor = 1e-3 * Math.max(...[...reference.values()].map(norm2));
   let worst = 0;
   for (const [name, b] of reference) {
     const a = actual.get(name);
     if (a?.length !== b.length) {
-      throw new Error(`${origin}: '${name}' has ${b.length} expected elements, the model ${a ? `has ${a.length}` : 'has no such tensor'}.`);
+      throw new Error(
+        `${origin}: '${name}' has ${b.length} expected elements, the model ${a ? `has ${a.length}` : 'has no such tensor'}.`,
+      );
     }
     const error = distance(a, b) / Math.max(norm2(b), floor || 1);
     worst = Number.isNaN(error) ? Infinity : Math.max(worst, error);

@@ -25,7 +25,9 @@ export async function withRunFolder<T>(path: string, work: (folder: RunFolder) =
     await mkdir(dirname(target), { recursive: true });
     await mkdir(temporary);
   } catch (error) {
-    throw new Error(`Could not create a run folder at ${target}: ${writeProblem(error, temporary)}`, { cause: error });
+    throw new Error(`Could not create a run folder at ${target}: ${writeProblem(error, temporary)}`, {
+      cause: error,
+    });
   }
   try {
     const result = await work(new RunFolder(temporary));

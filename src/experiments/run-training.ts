@@ -68,7 +68,11 @@ export interface RunWatcher {
 }
 
 /** Runs a configuration on the device in use. Equal seeds give equal numbers on one device. */
-export async function runTraining(config: RunConfig, images: RunImages, watcher: RunWatcher = {}): Promise<RunResult> {
+export async function runTraining(
+  config: RunConfig,
+  images: RunImages,
+  watcher: RunWatcher = {},
+): Promise<RunResult> {
   const started = performance.now();
   const model = buildModel(config.model, createGenerator(config.seed));
   const training = new Training(model, images, {

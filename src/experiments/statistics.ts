@@ -25,7 +25,11 @@ export function pairedDifference(a: readonly number[], b: readonly number[]): Pa
   const differences = a.map((value, i) => value - b[i]);
   const n = differences.length;
   const t = n < 2 ? Infinity : (studentT[n - 2] ?? 1.96);
-  return { mean: mean(differences), halfWidth: n < 2 ? Infinity : (t * deviation(differences)) / Math.sqrt(n), n };
+  return {
+    mean: mean(differences),
+    halfWidth: n < 2 ? Infinity : (t * deviation(differences)) / Math.sqrt(n),
+    n,
+  };
 }
 
 export type Verdict = 'holds' | 'does not hold' | 'not decidable';

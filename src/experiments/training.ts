@@ -13,6 +13,7 @@ import {
   eq,
   mul,
   sqrt,
+  square,
   sum,
   type Tensor,
   tensor,
@@ -79,7 +80,9 @@ export class Training {
       throw new Error(`The batch, ${batch}, must be a multiple of the micro-batch, ${microBatch}.`);
     }
     if (batch > train.count) {
-      throw new Error(`The batch, ${batch}, is larger than the ${train.count} training images of ${train.name}.`);
+      throw new Error(
+        `The batch, ${batch}, is larger than the ${train.count} training images of ${train.name}.`,
+      );
     }
     this.#order = new ImageOrder(train.count, seed);
     this.#measureOrder = new ImageOrder(train.count, seed + 1);
@@ -132,7 +135,10 @@ export class Training {
     let right = 0;
     let loss = 0;
     for (let start = 0; start < set.count; start += evaluationBatch) {
-      const indices = Array.from({ length: Math.min(evaluationBatch, set.count - start) }, (_, i) => start + i);
+      const indices = Array.from(
+        { length: Math.min(evaluationBatch, set.count - start) },
+        (_, i) => start + i,
+      );
       const [hits, losses] = await this.#evaluate(...imageBatch(set, indices));
       right += await hits.item();
       loss += await losses.item();
@@ -144,37 +150,38 @@ export class Training {
   #compileMicro(normalize: (pixels: Tensor) => Tensor): (first: boolean, last: boolean) => CompiledMicro {
     const { method, lambda, seed, augmentation, learningRate } = this.#options;
     const model = this.#model;
+    const microBatches = this.#microBatches;
     const parameters = model.parameters();
     const optimizer = sgd(parameters, { learningRate });
     const draws = randomDraws(createGenerator(seed, streams.methods));
     const augmenting = createGenerator(seed, streams.augmentation);
-    const sums = parameters.map((parameter) => tensor(new Float32Array(parameter.size), { shape: parameter.shape }));
-    const [lossSum, penaltySum] = [tensor(0), tensor(0)];
-    const share = 1 / this.#microBatches;
+    /** Loss, penalty and gradients of the micro-batches so far. */
+    const sums = [
+      tensor(0),
+      tensor(0),
+      ...parameters.map(({ size, shape }) => tensor(new Float32Array(size), { shape })),
+    ];
 
-    const record = (first: boolean, last: boolean) => (pixels: Tensor, labels: Tensor): Tensor[] => {
+    const record = (first: boolean, last: boolean, pixels: Tensor, labels: Tensor): Tensor[] => {
       const logits = model.forward(normalize(augment(pixels, augmentation, augmenting)));
-      const micro = { logits, labels, draws };
-      const step = microStep({ method, lambda, microBatches: this.#microBatches }, parameters, micro);
-      const onto = (total: Tensor, part: Tensor) => (first ? part : add(total, part));
-      const gradients = step.gradients.map((g, i) => onto(sums[i], g));
-      const loss = onto(lossSum, mul(step.loss, share));
-      const penalty = onto(penaltySum, mul(step.penalty ?? zeros([]), share));
-      if (last) {
-        optimizer.step(gradients);
-        return [loss, penalty, sqrt(gradients.map((g) => sum(mul(g, g))).reduce((a, b) => add(a, b)))];
+      const step = microStep({ method, lambda, microBatches }, parameters, { logits, labels, draws });
+      const share = (value: Tensor) => mul(value, 1 / microBatches);
+      const parts = [share(step.loss), share(step.penalty ?? zeros([])), ...step.gradients];
+      const totals = first ? parts : parts.map((part, i) => add(sums[i], part));
+      if (!last) {
+        sums.forEach((state, i) => {
+          assign(state, totals[i]);
+        });
+        return [];
       }
-      sums.forEach((total, i) => {
-        assign(total, gradients[i]);
-      });
-      assign(lossSum, loss);
-      assign(penaltySum, penalty);
-      return [];
+      const [loss, penalty, ...gradients] = totals;
+      optimizer.step(gradients);
+      return [loss, penalty, sqrt(gradients.map((g) => sum(square(g))).reduce((a, b) => add(a, b)))];
     };
     const compiled = new Map<string, CompiledMicro>();
     return (first, last) => {
       const key = `${first}${last}`;
-      const known = compiled.get(key) ?? compile(record(first, last));
+      const known = compiled.get(key) ?? compile((pixels, labels) => record(first, last, pixels, labels));
       compiled.set(key, known);
       return known;
     };

@@ -54,7 +54,10 @@ function forwardOperation(sizes: Conv2dSizes): Operation {
     sizes,
     [(g, [, w]) => inputGrad(g, w, sizes), (g, [x]) => weightGrad(g, x, sizes)],
     sizes.n * sizes.k * sizes.p * sizes.q,
-    (y, x, w) => forEachProduct(sizes, (yAt, xAt, wAt) => void (y[yAt] += x[xAt] * w[wAt])),
+    (y, x, w) =>
+      forEachProduct(sizes, (yAt, xAt, wAt) => {
+        y[yAt] += x[xAt] * w[wAt];
+      }),
     (adapter) => forwardKernel(variantFor(adapter), sizes),
   );
 }
@@ -65,7 +68,10 @@ function inputGradOperation(sizes: Conv2dSizes): Operation {
     sizes,
     [(gg, [, w]) => forward(gg, w, sizes), (gg, [g]) => weightGrad(g, gg, sizes)],
     sizes.n * sizes.c * sizes.h * sizes.w,
-    (x, g, w) => forEachProduct(sizes, (yAt, xAt, wAt) => void (x[xAt] += g[yAt] * w[wAt])),
+    (x, g, w) =>
+      forEachProduct(sizes, (yAt, xAt, wAt) => {
+        x[xAt] += g[yAt] * w[wAt];
+      }),
     (adapter) => inputGradKernel(variantFor(adapter), sizes),
   );
 }
@@ -76,7 +82,10 @@ function weightGradOperation(sizes: Conv2dSizes): Operation {
     sizes,
     [(gg, [, x]) => forward(x, gg, sizes), (gg, [g]) => inputGrad(g, gg, sizes)],
     (sizes.k * sizes.c * sizes.r * sizes.s) / sizes.groups,
-    (w, g, x) => forEachProduct(sizes, (yAt, xAt, wAt) => void (w[wAt] += g[yAt] * x[xAt])),
+    (w, g, x) =>
+      forEachProduct(sizes, (yAt, xAt, wAt) => {
+        w[wAt] += g[yAt] * x[xAt];
+      }),
     (adapter) => weightGradKernel(variantFor(adapter), sizes),
   );
 }

@@ -335,7 +335,7 @@ export const relu = unary({
   name: 'relu',
   takes: floatOnly,
   wgsl: ([x]) => `select(${x}, 0f, ${x} <= 0f)`,
-  reference: (x) => (x <= 0 ? 0 : x),
+  reference: (x) => Math.max(x, 0),
   gradients: [(g, _, out) => where(greater(out, 0), g, 0)],
 });
 

@@ -5,8 +5,8 @@
 import { mathFunctions } from '../../kernels/math.ts';
 import type { DType } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
-import { Index } from './index-expression.ts';
 import type { GraphEntry } from './graph.ts';
+import { Index } from './index-expression.ts';
 import type { InlineEmitter } from './lowering.ts';
 
 /** WGSL type of an element in a buffer. */

@@ -111,7 +111,14 @@ export function foldPartsKernel(entry: GraphEntry, parts: number): FusedKernel {
   if (operation.lowering.kind !== 'reduction') throw new Error(`${operation.name} is not a reduction.`);
   const source = { ...entry, shape: [results, parts], leaf: 0, inputs: [] };
   const lowering: Reduction = { ...operation.lowering, dims: [1] };
-  const fold: GraphEntry = { ...entry, operation: { ...operation, lowering }, inputs: [0], inputShapes: [source.shape], shape: [results], dtype };
+  const fold: GraphEntry = {
+    ...entry,
+    operation: { ...operation, lowering },
+    inputs: [0],
+    inputShapes: [source.shape],
+    shape: [results],
+    dtype,
+  };
   const entries = [source, fold];
   return reductionKernel({ entries, leaves: [], targets: [], key: '' }, 1, (at) => at === 0, 1);
 }
@@ -174,7 +181,11 @@ function foldLoops(loops: readonly Loop[], start: string, body: readonly string[
   const { counter, first, step, end } = innermost;
   const stride = step === '1u' ? `${runLength}u` : `${runLength}u * ${step}`;
   return [
-    ...loops.slice(0, -1).map((l) => `for (var ${l.counter} = ${l.first}; ${l.counter} < ${l.end}; ${l.counter} += ${l.step}) {`),
+    ...loops
+      .slice(0, -1)
+      .map(
+        (l) => `for (var ${l.counter} = ${l.first}; ${l.counter} < ${l.end}; ${l.counter} += ${l.step}) {`,
+      ),
     `for (var base = ${first}; base < ${end}; base += ${stride}) {`,
     `var run = ${start};`,
     `for (var ${counter} = base; ${counter} < min(base + ${stride}, ${end}); ${counter} += ${step}) {`,
@@ -219,4 +230,3 @@ function costOf(graph: Graph, at: number, isStored: IsStored): number {
   };
   return visit(at);
 }
-

@@ -43,7 +43,15 @@ export function buildGraph(targets: readonly Node[], isInput: (node: Node) => bo
     if (at === undefined) {
       const { operation, shape, dtype, inputShapes, inputDTypes } = node;
       at = entries.length;
-      entries.push({ operation, shape, dtype, inputShapes, inputDTypes, inputs, leaf: leaf ? leaves.length : undefined });
+      entries.push({
+        operation,
+        shape,
+        dtype,
+        inputShapes,
+        inputDTypes,
+        inputs,
+        leaf: leaf ? leaves.length : undefined,
+      });
       keys.push(key);
       byKey.set(key, at);
       if (leaf) leaves.push(node);
@@ -70,7 +78,10 @@ export function buildGraph(targets: readonly Node[], isInput: (node: Node) => bo
     if (waiting.length > 0) {
       stack.push(...waiting.reverse());
     } else {
-      add(node, inputs.map((input) => byNode.get(input) ?? 0));
+      add(
+        node,
+        inputs.map((input) => byNode.get(input) ?? 0),
+      );
       stack.pop();
     }
   }
@@ -87,7 +98,8 @@ export function absorbTransposes(graph: Graph): Graph {
       const [source] = view.inputs;
       const { lowering } = result.operation;
       if (view.leaf !== undefined || view.operation.lowering.kind !== 'inline') return;
-      if (!view.operation.lowering.swapsLastTwo || lowering.kind !== 'kernel' || !lowering.withTransposed) return;
+      if (!view.operation.lowering.swapsLastTwo || lowering.kind !== 'kernel' || !lowering.withTransposed)
+        return;
       result = {
         ...result,
         operation: lowering.withTransposed(i),

@@ -37,7 +37,9 @@ export interface OwnKernel {
 }
 
 /** One kernel, or a first one that writes `scratch` elements and a second that reads them. */
-export type KernelPlan = Kernel | { readonly first: Kernel; readonly scratch: number; readonly second: Kernel };
+export type KernelPlan =
+  | Kernel
+  | { readonly first: Kernel; readonly scratch: number; readonly second: Kernel };
 
 /** Software adapters run one workgroup's invocations in turn: barriers cost, registers do not. */
 export type AdapterClass = 'hardware' | 'software';

@@ -1,8 +1,14 @@
 /** A graph as a list of kernel launches over numbered buffers: everything about a run but the data. */
-import { type Kernel } from '../../kernels/kernel.ts';
+import type { Kernel } from '../../kernels/kernel.ts';
 import { formatShape, sizeOf } from '../shape.ts';
-import { type FusedKernel, elementwiseKernel, foldPartsKernel, reductionKernel, reductionParts } from './fused-kernels.ts';
 import { fuse } from './fuse.ts';
+import {
+  elementwiseKernel,
+  type FusedKernel,
+  foldPartsKernel,
+  reductionKernel,
+  reductionParts,
+} from './fused-kernels.ts';
 import { absorbTransposes, type Graph } from './graph.ts';
 import type { AdapterClass } from './lowering.ts';
 import { assignSlots } from './memory.ts';
@@ -66,7 +72,8 @@ export function makePlan(given: Graph, options: PlanOptions): Plan {
   const isStored = (at: number): boolean => stored[at];
   const bufferOf = (at: number): Buffer => {
     const buffer = buffers[base[at]];
-    if (!buffer) throw new Error(`The result of ${entries[at].operation.name} was used before it was computed.`);
+    if (!buffer)
+      throw new Error(`The result of ${entries[at].operation.name} was used before it was computed.`);
     return buffer;
   };
   const allBuffers: Buffer[] = [];
@@ -108,7 +115,12 @@ export function makePlan(given: Graph, options: PlanOptions): Plan {
         const partial = newBuffer(size * parts);
         launchFused(made, `${made.kernel.name} -> ${parts} parts of ${formatShape(entry.shape)}`, partial);
         const fold = foldPartsKernel(entry, parts);
-        launch(`${entry.operation.name} of ${parts} parts -> ${formatShape(entry.shape)}`, fold.kernel, [partial], buffer);
+        launch(
+          `${entry.operation.name} of ${parts} parts -> ${formatShape(entry.shape)}`,
+          fold.kernel,
+          [partial],
+          buffer,
+        );
       }
     } else if (lowering.kind === 'kernel') {
       const made = lowering.kernel(entry, options.adapter);

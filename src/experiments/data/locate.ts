@@ -13,7 +13,9 @@ export function packageRoot(): string {
   while (!isPackageRoot(folder)) {
     const parent = dirname(folder);
     if (parent === folder) {
-      throw new Error(`regrad's package.json was looked for above ${here}, but is not there; install regrad again.`);
+      throw new Error(
+        `regrad's package.json was looked for above ${here}, but is not there; install regrad again.`,
+      );
     }
     folder = parent;
   }

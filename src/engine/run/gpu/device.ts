@@ -9,8 +9,8 @@ import type { DeviceStorage, Node, Value } from '../../tape.ts';
 import { describe, ErrorGuard } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 import { BufferPool, type PooledBuffer } from './pool.ts';
-import { type KernelTime, Profiler } from './profiler.ts';
 import { PreparedPlan } from './prepared-plan.ts';
+import { type KernelTime, Profiler } from './profiler.ts';
 import { Staging } from './staging.ts';
 
 export interface GpuDeviceOptions {
@@ -119,7 +119,13 @@ export class GpuDevice implements Device {
   }
 
   explain(graph: Graph, options: { readonly wgsl?: boolean }): string {
-    return explainPlan(this.#makePlan(graph, graph.targets.map(() => false)), options);
+    return explainPlan(
+      this.#makePlan(
+        graph,
+        graph.targets.map(() => false),
+      ),
+      options,
+    );
   }
 
   /** Times every kernel of what `body` runs, slowest first. Slower than running without: each launch waits for the last. */
@@ -186,13 +192,15 @@ export class GpuDevice implements Device {
           'read it there (data) and make a tensor of it here.',
       );
     }
-    if (value?.kind !== 'host') throw new Error(`A tensor of shape [${node.shape}] has no value to run with.`);
+    if (value?.kind !== 'host')
+      throw new Error(`A tensor of shape [${node.shape}] has no value to run with.`);
     return plan.upload(leaf, node, () => toDeviceWords(node.dtype, value.data), describe(node));
   }
 
   #outputFor(target: Target, bytes: number, inputs: ReadonlySet<PooledBuffer>): PooledBuffer {
     const { recycle } = target;
-    if (recycle instanceof GpuStorage && recycle.owner === this && !inputs.has(recycle.pooled)) return recycle.pooled;
+    if (recycle instanceof GpuStorage && recycle.owner === this && !inputs.has(recycle.pooled))
+      return recycle.pooled;
     return this.#pool.acquire(bytes, 'A result');
   }
 

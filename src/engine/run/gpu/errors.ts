@@ -45,8 +45,11 @@ export class ErrorGuard {
   }
 
   #lostError(info: GPUDeviceLostInfo): Error {
-    const why = info.reason === 'destroyed' ? 'it was destroyed' : info.message || 'the driver gave no reason';
-    return new Error(`The GPU device is lost (${why}). Values that lay on it are gone; request a new device and start again.`);
+    const why =
+      info.reason === 'destroyed' ? 'it was destroyed' : info.message || 'the driver gave no reason';
+    return new Error(
+      `The GPU device is lost (${why}). Values that lay on it are gone; request a new device and start again.`,
+    );
   }
 }
 

@@ -25,7 +25,11 @@ export class PipelineCache {
         ...(uniform ? (['uniform'] as const) : []),
       ];
       layout = this.#device.createBindGroupLayout({
-        entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
+        entries: types.map((type, binding) => ({
+          binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type },
+        })),
       });
       this.#layouts.set(key, layout);
     }
@@ -41,7 +45,10 @@ export class PipelineCache {
       pipeline = device.createComputePipeline({
         label: kernel.name,
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module: device.createShaderModule({ label: kernel.name, code: source }), entryPoint: 'main' },
+        compute: {
+          module: device.createShaderModule({ label: kernel.name, code: source }),
+          entryPoint: 'main',
+        },
       });
       this.#pipelines.set(source, pipeline);
     }

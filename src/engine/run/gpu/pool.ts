@@ -72,7 +72,12 @@ export class BufferPool {
   }
 
   memory(): MemoryUse {
-    return { bytesInUse: this.#inUse, peakBytes: this.#peak, bytesReserved: this.#reserved, buffers: this.#alive };
+    return {
+      bytesInUse: this.#inUse,
+      peakBytes: this.#peak,
+      bytesReserved: this.#reserved,
+      buffers: this.#alive,
+    };
   }
 
   #create(size: number, bytes: number, label: string): PooledBuffer {

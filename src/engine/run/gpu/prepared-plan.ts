@@ -56,7 +56,9 @@ export class PreparedPlan {
       }
     };
     const { steps, slots } = this.plan;
-    this.#slots = watched(`taking memory for ${slots.length} intermediates`, () => this.#pool.slots(slots, largest(this.plan)));
+    this.#slots = watched(`taking memory for ${slots.length} intermediates`, () =>
+      this.#pool.slots(slots, largest(this.plan)),
+    );
     const words = steps.map(({ kernel }) => paddedWords(kernel.uniforms));
     this.#uniforms = watched('writing uniforms', () => this.#writeUniforms(words));
     let offset = 0;
@@ -94,7 +96,10 @@ export class PreparedPlan {
       let group = bindGroups.get(key);
       if (!group) {
         made++;
-        group = this.#bindGroup(prepared, places.map((place) => this.#at(place, leaves, targets)));
+        group = this.#bindGroup(
+          prepared,
+          places.map((place) => this.#at(place, leaves, targets)),
+        );
         if (bindGroups.size >= maxBindGroups) bindGroups.clear();
         bindGroups.set(key, group);
       }
@@ -120,7 +125,8 @@ export class PreparedPlan {
     const data = words();
     upload ??= { buffer: this.#pool.acquire(Math.max(4, data.byteLength), label) };
     this.#uploads[leaf] = upload;
-    if (data.byteLength > 0) this.#gpu.queue.writeBuffer(upload.buffer.buffer, 0, data as ArrayBufferView<ArrayBuffer>);
+    if (data.byteLength > 0)
+      this.#gpu.queue.writeBuffer(upload.buffer.buffer, 0, data as ArrayBufferView<ArrayBuffer>);
     upload.node = node;
     return upload.buffer;
   }
@@ -139,7 +145,11 @@ export class PreparedPlan {
     this.#uniforms?.destroy();
   }
 
-  #at(place: Place, leaves: readonly PooledBuffer[], targets: readonly (PooledBuffer | undefined)[]): PooledBuffer {
+  #at(
+    place: Place,
+    leaves: readonly PooledBuffer[],
+    targets: readonly (PooledBuffer | undefined)[],
+  ): PooledBuffer {
     if (place.kind === 'slot') return this.#slots[place.slot];
     if (place.kind === 'leaf') return leaves[place.leaf];
     const target = targets[place.target];
@@ -148,7 +158,10 @@ export class PreparedPlan {
   }
 
   #bindGroup({ step, layout, uniformOffset }: PreparedStep, buffers: readonly PooledBuffer[]): GPUBindGroup {
-    const entries: GPUBindGroupEntry[] = buffers.map(({ buffer }, binding) => ({ binding, resource: { buffer } }));
+    const entries: GPUBindGroupEntry[] = buffers.map(({ buffer }, binding) => ({
+      binding,
+      resource: { buffer },
+    }));
     if (this.#uniforms && step.kernel.uniforms.length > 0) {
       const size = Math.ceil(step.kernel.uniforms.length / 4) * 16;
       entries.push({
@@ -162,7 +175,12 @@ export class PreparedPlan {
   #writeUniforms(words: readonly Uint32Array<ArrayBuffer>[]): GPUBuffer | undefined {
     const size = words.reduce((total, part) => total + part.byteLength, 0);
     if (size === 0) return undefined;
-    const buffer = this.#gpu.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
+    const buffer = this.#gpu.createBuffer({
+      label: 'uniforms',
+      size,
+      usage: GPUBufferUsage.UNIFORM,
+      mappedAtCreation: true,
+    });
     const mapped = new Uint32Array(buffer.getMappedRange());
     let at = 0;
     for (const part of words) {

@@ -42,7 +42,10 @@ export class Profiler {
     this.#queries = undefined;
     if (!queries || labels.length === 0) return async () => {};
     const size = labels.length * 16;
-    const resolved = this.#gpu.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    const resolved = this.#gpu.createBuffer({
+      size,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
     const mapped = this.#gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     encoder.resolveQuerySet(queries, 0, labels.length * 2, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, mapped, 0, size);
@@ -63,7 +66,12 @@ export class Profiler {
   /** Kernels by time, the slowest first. */
   times(): KernelTime[] {
     return [...this.#totals]
-      .map(([label, { launches, nanoseconds, flops }]) => ({ label, launches, flops, milliseconds: nanoseconds / 1e6 }))
+      .map(([label, { launches, nanoseconds, flops }]) => ({
+        label,
+        launches,
+        flops,
+        milliseconds: nanoseconds / 1e6,
+      }))
       .sort((a, b) => b.milliseconds - a.milliseconds);
   }
 }

@@ -19,7 +19,11 @@ export class Staging {
    * Encodes copies of the first `bytes[i]` bytes of each source. The function returned resolves, once submitted, to
    * their contents.
    */
-  copyOut(encoder: GPUCommandEncoder, sources: readonly PooledBuffer[], bytes: readonly number[]): () => Promise<ArrayBuffer[]> {
+  copyOut(
+    encoder: GPUCommandEncoder,
+    sources: readonly PooledBuffer[],
+    bytes: readonly number[],
+  ): () => Promise<ArrayBuffer[]> {
     const total = bytes.reduce((sum, size) => sum + size, 0);
     if (total === 0) return async () => bytes.map(() => new ArrayBuffer(0));
     const size = roundedSize(total);
