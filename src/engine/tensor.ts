@@ -78,7 +78,13 @@ const detachOperation: Operation = {
   key: 'detach',
   gradients: ['zero'],
   reference: ([x]) => x,
-  lowering: { kind: 'inline', alias: true, cost: 0, emit: (emitter, index) => emitter.input(0, index) },
+  lowering: {
+    kind: 'inline',
+    alias: true,
+    aligned: true,
+    cost: 0,
+    emit: (emitter, index) => emitter.input(0, index),
+  },
 };
 
 /** Records one use of an operation whose shapes have been checked. */

@@ -5,8 +5,9 @@
 import { type Conv2dSizes, conv2d as forwardKernel } from '../../kernels/conv2d.ts';
 import { conv2dInputGrad as inputGradKernel } from '../../kernels/conv2d-input-grad.ts';
 import { conv2dWeightGrad as weightGradKernel } from '../../kernels/conv2d-weight-grad.ts';
+import type { Kernel } from '../../kernels/kernel.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
-import type { AdapterClass, KernelPlan } from '../plan/lowering.ts';
+import type { AdapterClass } from '../plan/lowering.ts';
 import { formatShape, ShapeError } from '../shape.ts';
 import type { Operation } from '../tape.ts';
 import { record, type Tensor } from '../tensor.ts';
@@ -96,7 +97,7 @@ function convolution(
   gradients: Operation['gradients'],
   size: number,
   accumulate: (out: NumberArray, a: NumberArray, b: NumberArray) => void,
-  kernel: (adapter: AdapterClass) => KernelPlan,
+  kernel: (adapter: AdapterClass) => Kernel,
 ): Operation {
   return {
     name,

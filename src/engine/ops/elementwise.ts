@@ -42,6 +42,7 @@ function operationOf(row: Row): Operation {
     reference: (inputs, entry) => mapElements(row.reference, inputs, entry.dtype, sizeOf(entry.shape)),
     lowering: {
       kind: 'inline',
+      aligned: true,
       cost: row.cost ?? 1,
       emit: (emitter, index, entry) =>
         row.wgsl(

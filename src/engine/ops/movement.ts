@@ -45,7 +45,7 @@ function readStrided(
 }
 
 function moves(emit: Inline['emit'], alias = false): Inline {
-  return { kind: 'inline', cost: 0, emit, alias };
+  return { kind: 'inline', cost: 0, emit, alias, aligned: alias };
 }
 
 const reshapeOperation: Operation = {

@@ -119,7 +119,12 @@ const shiftOperation: Operation = {
   key: 'shiftRight8',
   gradients: ['zero'],
   reference: ([bits]) => (bits as Uint32Array).map((word) => word >>> 8),
-  lowering: { kind: 'inline', cost: 1, emit: (emitter, index) => `${emitter.input(0, index)} >> 8u` },
+  lowering: {
+    kind: 'inline',
+    aligned: true,
+    cost: 1,
+    emit: (emitter, index) => `${emitter.input(0, index)} >> 8u`,
+  },
 };
 
 function shiftRight8(bits: Tensor): Tensor {

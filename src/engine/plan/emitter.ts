@@ -5,6 +5,7 @@
 import { mathFunctions } from '../../kernels/math.ts';
 import type { DType } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
+import type { Fusion } from './fuse.ts';
 import type { GraphEntry } from './graph.ts';
 import { Index } from './index-expression.ts';
 import type { InlineEmitter } from './lowering.ts';
@@ -17,7 +18,7 @@ const literalNumbers = new Set([0, 1, -1, 2, -2, 0.5, -0.5]);
 
 export class Emitter {
   readonly #entries: readonly GraphEntry[];
-  readonly #isStored: (entry: number) => boolean;
+  readonly #fusion: Pick<Fusion, 'stored' | 'base'>;
   /** Entries that the kernel reads from buffers, in binding order. */
   readonly reads: number[] = [];
   readonly uniforms: number[] = [];
@@ -27,17 +28,30 @@ export class Emitter {
   #values = new Map<string, string>();
   #nameCount = 0;
 
-  constructor(entries: readonly GraphEntry[], isStored: (entry: number) => boolean) {
+  constructor(entries: readonly GraphEntry[], fusion: Pick<Fusion, 'stored' | 'base'>) {
     this.#entries = entries;
-    this.#isStored = isStored;
+    this.#fusion = fusion;
   }
 
   /** The element of `entry` at `index`: a load where the entry is stored, else its expression. */
   value(entry: number, index: Index): string {
-    if (this.#isStored(entry)) return this.#load(entry, index.position);
-    const key = `${entry}@${index.key}`;
+    const { stored, base } = this.#fusion;
+    const key = stored[entry] ? `${base[entry]}[${index.position}]` : `${entry}@${index.key}`;
     const known = this.#values.get(key);
     if (known !== undefined) return known;
+    const name = stored[entry] ? this.#load(base[entry], index.position) : this.#expression(entry, index);
+    this.#values.set(key, name);
+    return name;
+  }
+
+  /** The element of an entry that this kernel stores, written out; from here on known wherever it is asked for. */
+  result(entry: number, index: Index): string {
+    const name = this.#expression(entry, index);
+    this.#values.set(`${entry}[${index.position}]`, name);
+    return name;
+  }
+
+  #expression(entry: number, index: Index): string {
     const { operation, inputs, ...rest } = this.#entries[entry];
     if (operation.lowering.kind !== 'inline') {
       throw new Error(`${operation.name} was to be fused, but it is not an expression.`);
@@ -50,9 +64,7 @@ export class Emitter {
       at: (shape, coordinates) => this.at(shape, coordinates),
       linear: (shape, position) => this.linear(shape, position),
     };
-    const name = this.define(operation.lowering.emit(view, index, { operation, ...rest }));
-    this.#values.set(key, name);
-    return name;
+    return this.define(operation.lowering.emit(view, index, { operation, ...rest }));
   }
 
   define(expression: string): string {
@@ -139,17 +151,20 @@ export class Emitter {
     return this.#lines;
   }
 
-  /** Declarations of the buffers read, of the output, and of the uniforms; then the mathematics that `body` calls. */
-  header(output: DType, body: string): string {
+  /** Declarations of the buffers read, of the outputs, and of the uniforms; then the mathematics that `body` calls. */
+  header(outputs: readonly DType[], body: string): string {
     const inputs = this.reads.map(
       (entry, binding) =>
         `@group(0) @binding(${binding}) var<storage, read> in${binding}: array<${storedType[this.#entries[entry].dtype]}>;`,
     );
-    const count = this.reads.length;
+    const count = inputs.length;
     return [
       ...inputs,
-      `@group(0) @binding(${count}) var<storage, read_write> output: array<${storedType[output]}>;`,
-      `@group(0) @binding(${count + 1}) var<uniform> p: array<vec4u, ${Math.ceil(this.uniforms.length / 4)}>;`,
+      ...outputs.map(
+        (dtype, i) =>
+          `@group(0) @binding(${count + i}) var<storage, read_write> out${i}: array<${storedType[dtype]}>;`,
+      ),
+      `@group(0) @binding(${count + outputs.length}) var<uniform> p: array<vec4u, ${Math.ceil(this.uniforms.length / 4)}>;`,
       mathFunctions(body),
     ].join('\n');
   }

@@ -4,9 +4,8 @@ import type { Place, Plan } from './plan.ts';
 /** One line per kernel launch: label, places, bytes moved and arithmetic; then, if asked for, each distinct WGSL. */
 export function explainPlan(plan: Plan, { wgsl = false }: { readonly wgsl?: boolean } = {}): string {
   const rows = plan.steps.map((step, at) => {
-    const bytes = 4 * (step.outputSize + step.inputSizes.reduce((total, size) => total + size, 0));
     const inputs = step.inputs.map(placeName).join(' ');
-    return `${String(at).padStart(4)}  ${step.label}  (${inputs} -> ${placeName(step.output)}; ${amount(bytes)}B, ${amount(step.kernel.flops)}flop)`;
+    return `${String(at).padStart(4)}  ${step.label}  (${inputs} -> ${step.outputs.map(placeName).join(' ')}; ${amount(4 * step.elements)}B, ${amount(step.kernel.flops)}flop)`;
   });
   const memory = plan.slots.reduce((total, bytes) => total + bytes, 0);
   const pipelines = new Map(plan.steps.map(({ kernel }) => [kernel.source, kernel]));

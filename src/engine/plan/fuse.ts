@@ -5,94 +5,106 @@
 import { sizeOf } from '../shape.ts';
 import type { Graph, GraphEntry } from './graph.ts';
 
-/** What one kernel may hold. */
-export interface FusionLimits {
-  /** Buffers that it reads. */
-  readonly reads: number;
-}
-
 /** Entries in one kernel: bounds the text, and the depth of the recursion that writes it. */
 const maxNodes = 64;
 
 /** An expression that costs at most this much (in multiplications) is repeated by each consumer rather than stored. */
-const cheapCost = 2;
-const cheapReads = 2;
+const cheap = { cost: 2, reads: 2, nodes: 8 };
 
 /** Repeating an expression over an expanded dim is worth a buffer once it costs this much. */
 const expandCost = 3;
 
-/** An entry that is not stored, as part of the kernel that will hold it. */
-interface Fused {
-  readonly cost: number;
-  readonly nodes: number;
-  readonly reads: ReadonlySet<number>;
-}
+/**
+ * What a kernel reads from buffers: for each buffer (by its base entry) whether only at the very position that the
+ * kernel's thread computes.
+ */
+export type Reads = ReadonlyMap<number, boolean>;
 
 export interface Fusion {
   /** True for entries whose elements lie in a buffer. */
   readonly stored: readonly boolean[];
   /** For a stored entry, the entry whose buffer it shares (itself, unless it is only another shape of it). */
   readonly base: readonly number[];
+  /** For a stored entry with a kernel of its own, what that reads. */
+  readonly reads: readonly Reads[];
 }
 
-export function fuse(graph: Graph, limits: FusionLimits): Fusion {
+/** An entry as part of the kernel that holds it. */
+interface Part {
+  readonly cost: number;
+  readonly nodes: number;
+  readonly reads: Reads;
+}
+
+const nothing: Part = { cost: 0, nodes: 0, reads: new Map() };
+
+/** `maxReads`: buffers that one kernel may read. */
+export function fuse(graph: Graph, maxReads: number): Fusion {
   const { entries } = graph;
   const consumers = countConsumers(graph);
   const wanted = new Set(graph.targets);
   const stored = entries.map(() => false);
   const base = entries.map((_, at) => at);
-  const fused: (Fused | undefined)[] = entries.map(() => undefined);
+  const parts: Part[] = entries.map(() => nothing);
+  let changed = true;
 
   const store = (at: number): void => {
+    if (!stored[at]) changed = true;
     stored[at] = true;
   };
-  const partOf = (input: number): Fused =>
-    stored[input] ? { cost: 0, nodes: 0, reads: new Set([base[input]]) } : (fused[input] ?? nothing);
+  const partOf = (input: number): Part =>
+    stored[input] ? { cost: 0, nodes: 0, reads: new Map([[base[input], true]]) } : parts[input];
 
   /** The union of an entry's inputs, storing the largest until one kernel can hold them. */
-  const gather = (entry: GraphEntry, ownCost: number): Fused => {
+  const gather = (entry: GraphEntry, ownCost: number, aligned: boolean): Part => {
     for (;;) {
-      const parts = entry.inputs.map(partOf);
-      const reads = new Set(parts.flatMap((part) => [...part.reads]));
-      const nodes = parts.reduce((total, part) => total + part.nodes, 1);
-      const cost = parts.reduce((total, part) => total + part.cost, ownCost);
-      if (reads.size <= limits.reads && nodes <= maxNodes) return { cost, nodes, reads };
+      const inputs = entry.inputs.map(partOf);
+      const reads = unionOf(inputs, aligned);
+      const nodes = inputs.reduce((total, part) => total + part.nodes, 1);
+      const cost = inputs.reduce((total, part) => total + part.cost, ownCost);
       const open = entry.inputs.filter((input) => !stored[input]);
-      if (open.length === 0) return { cost, nodes, reads };
+      if ((reads.size <= maxReads && nodes <= maxNodes) || open.length === 0) return { cost, nodes, reads };
       const weight = (input: number) => partOf(input).reads.size * maxNodes + partOf(input).nodes;
       store(open.reduce((best, input) => (weight(input) > weight(best) ? input : best)));
     }
   };
 
-  entries.forEach((entry, at) => {
+  const visit = (entry: GraphEntry, at: number): void => {
     const { lowering } = entry.operation;
-    if (entry.leaf !== undefined) {
-      store(at);
-    } else if (lowering.kind === 'kernel') {
-      for (const input of entry.inputs) store(input);
-      store(at);
-    } else if (lowering.kind === 'reduction') {
-      gather(entry, 1);
-      store(at);
-    } else if (lowering.kind === 'inline') {
-      const [source] = entry.inputs;
-      if (lowering.alias && stored[source]) {
-        base[at] = base[source];
-        store(at);
-        return;
-      }
-      const grows = entry.inputs.length === 1 && sizeOf(entry.shape) >= 4 * sizeOf(entry.inputShapes[0]);
-      if (grows && partOf(source).cost >= expandCost) store(source);
-      const part = gather(entry, lowering.cost);
-      fused[at] = part;
-      const cheap = part.cost <= cheapCost && part.reads.size <= cheapReads && part.nodes <= 8;
-      if (wanted.has(at) || (consumers[at] > 1 && !cheap)) store(at);
+    if (entry.leaf !== undefined) return store(at);
+    if (lowering.kind === 'kernel') for (const input of entry.inputs) store(input);
+    if (lowering.kind !== 'inline') {
+      parts[at] = gather(entry, 1, false);
+      return store(at);
     }
-  });
-  return { stored, base };
+    const [source] = entry.inputs;
+    if (lowering.alias && stored[source]) {
+      base[at] = base[source];
+      return store(at);
+    }
+    const grows = entry.inputs.length === 1 && sizeOf(entry.shape) >= 4 * sizeOf(entry.inputShapes[0]);
+    if (grows && partOf(source).cost >= expandCost) store(source);
+    const part = gather(entry, lowering.cost, lowering.aligned ?? false);
+    parts[at] = part;
+    const isCheap = part.cost <= cheap.cost && part.reads.size <= cheap.reads && part.nodes <= cheap.nodes;
+    if (wanted.has(at) || (consumers[at] > 1 && !isCheap)) store(at);
+  };
+
+  // Storing an entry for a late consumer changes what earlier ones read, so go over them until nothing changes.
+  while (changed) {
+    changed = false;
+    entries.forEach(visit);
+  }
+  return { stored, base, reads: parts.map((part) => part.reads) };
 }
 
-const nothing: Fused = { cost: 0, nodes: 0, reads: new Set() };
+function unionOf(parts: readonly Part[], aligned: boolean): Map<number, boolean> {
+  const union = new Map<number, boolean>();
+  for (const { reads } of parts) {
+    for (const [at, isAligned] of reads) union.set(at, aligned && isAligned && (union.get(at) ?? true));
+  }
+  return union;
+}
 
 function countConsumers(graph: Graph): number[] {
   const consumers = graph.entries.map(() => 0);

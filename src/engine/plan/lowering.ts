@@ -12,6 +12,8 @@ export interface Inline {
   readonly kind: 'inline';
   /** WGSL of the output's element at `index`, asking `emitter` for the inputs' elements. */
   readonly emit: (emitter: InlineEmitter, index: Index, entry: Entry) => string;
+  /** True where the element at a position needs the inputs' elements at that position and no others. */
+  readonly aligned?: boolean;
   /** Arithmetic per element, in multiplications. 0: only moves data. */
   readonly cost: number;
   /** True where the output's memory is the input's memory (reshape): no kernel when the input is stored. */
@@ -31,15 +33,10 @@ export interface Reduction {
 /** Hand-written WGSL over stored inputs. */
 export interface OwnKernel {
   readonly kind: 'kernel';
-  readonly kernel: (entry: Entry, adapter: AdapterClass) => KernelPlan;
+  readonly kernel: (entry: Entry, adapter: AdapterClass) => Kernel;
   /** The same operation reading input number `input` with its last two dims swapped, where the kernel can do that. */
   readonly withTransposed?: (input: number) => Operation;
 }
-
-/** One kernel, or a first one that writes `scratch` elements and a second that reads them. */
-export type KernelPlan =
-  | Kernel
-  | { readonly first: Kernel; readonly scratch: number; readonly second: Kernel };
 
 /** Software adapters run one workgroup's invocations in turn: barriers cost, registers do not. */
 export type AdapterClass = 'hardware' | 'software';

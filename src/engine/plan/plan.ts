@@ -2,16 +2,12 @@
 import type { Kernel } from '../../kernels/kernel.ts';
 import { formatShape, sizeOf } from '../shape.ts';
 import { fuse } from './fuse.ts';
-import {
-  elementwiseKernel,
-  type FusedKernel,
-  foldPartsKernel,
-  reductionKernel,
-  reductionParts,
-} from './fused-kernels.ts';
+import { elementwiseKernel } from './fused-kernels.ts';
 import { absorbTransposes, type Graph } from './graph.ts';
+import { groupEntries } from './group.ts';
 import type { AdapterClass } from './lowering.ts';
 import { assignSlots } from './memory.ts';
+import { foldPartsKernel, reductionKernel, reductionParts } from './reduction-kernels.ts';
 
 /** What a launch reads or writes: an intermediate, a value that goes in, or a result that stays. */
 export type Place =
@@ -24,11 +20,9 @@ export interface Step {
   readonly label: string;
   readonly kernel: Kernel;
   readonly inputs: readonly Place[];
-  readonly output: Place;
-  /** Elements of the result; in bytes: times 4. */
-  readonly outputSize: number;
-  /** Elements of each input, in order. */
-  readonly inputSizes: readonly number[];
+  readonly outputs: readonly Place[];
+  /** Elements read and written; in bytes: times 4. */
+  readonly elements: number;
 }
 
 export interface Plan {
@@ -60,93 +54,102 @@ interface Launch {
   readonly label: string;
   readonly kernel: Kernel;
   readonly inputs: readonly Buffer[];
-  readonly output: Buffer;
+  readonly outputs: readonly Buffer[];
 }
 
 export function makePlan(given: Graph, options: PlanOptions): Plan {
   const graph = absorbTransposes(given);
   const { entries } = graph;
-  const { stored, base } = fuse(graph, { reads: options.maxBuffers - 1 });
-  const buffers: (Buffer | undefined)[] = entries.map(() => undefined);
+  const fusion = fuse(graph, options.maxBuffers - 1);
+  const { stored, base } = fusion;
+  const buffers = new Map<number, Buffer>();
+  const allBuffers: Buffer[] = [];
   const launches: Launch[] = [];
-  const isStored = (at: number): boolean => stored[at];
+  const newBuffer = (size: number, place?: Place): Buffer => {
+    const buffer = {
+      place,
+      bytes: Math.max(4, size * 4),
+      firstStep: launches.length,
+      lastStep: launches.length,
+    };
+    allBuffers.push(buffer);
+    return buffer;
+  };
   const bufferOf = (at: number): Buffer => {
-    const buffer = buffers[base[at]];
+    const buffer = buffers.get(base[at]);
     if (!buffer)
       throw new Error(`The result of ${entries[at].operation.name} was used before it was computed.`);
     return buffer;
   };
-  const allBuffers: Buffer[] = [];
-  const newBuffer = (size: number): Buffer => {
-    const buffer = { bytes: Math.max(4, size * 4), firstStep: launches.length, lastStep: launches.length };
-    allBuffers.push(buffer);
-    return buffer;
+  const launch = (
+    label: string,
+    kernel: Kernel,
+    inputs: readonly Buffer[],
+    outputs: readonly Buffer[],
+  ): void => {
+    for (const buffer of [...inputs, ...outputs]) buffer.lastStep = launches.length;
+    launches.push({ label, kernel, inputs, outputs });
   };
-  const launch = (label: string, kernel: Kernel, inputs: readonly Buffer[], output: Buffer): void => {
-    for (const buffer of [...inputs, output]) buffer.lastStep = launches.length;
-    launches.push({ label, kernel, inputs, output });
-  };
-  const launchFused = ({ kernel, reads }: FusedKernel, label: string, output: Buffer): void =>
-    launch(label, kernel, reads.map(bufferOf), output);
 
-  entries.forEach((entry, at) => {
+  const kept = new Map<number, number>();
+  graph.targets.forEach((at, target) => {
+    if (options.kept[target] && !kept.has(at)) kept.set(at, target);
+  });
+  const placeOfResult = (at: number): Place | undefined => {
+    const target = kept.get(at);
+    return target === undefined ? undefined : { kind: 'target', target };
+  };
+  entries.forEach(({ leaf, shape }, at) => {
     if (!stored[at] || base[at] !== at) return;
-    const size = sizeOf(entry.shape);
-    const buffer = newBuffer(size);
-    buffers[at] = buffer;
-    if (entry.leaf !== undefined) {
-      buffer.place = { kind: 'leaf', leaf: entry.leaf };
-      return;
-    }
-    const target = graph.targets.indexOf(at);
-    if (target >= 0 && options.kept[target]) buffer.place = { kind: 'target', target };
-    if (size === 0) return;
-    const { lowering } = entry.operation;
-    const label = (kernel: Kernel) => `${kernel.name} -> ${formatShape(entry.shape)}`;
-    if (lowering.kind === 'inline') {
-      const made = elementwiseKernel(graph, at, isStored);
-      launchFused(made, label(made.kernel), buffer);
+    if (leaf !== undefined) buffers.set(at, newBuffer(sizeOf(shape), { kind: 'leaf', leaf }));
+    else if (sizeOf(shape) === 0) buffers.set(at, newBuffer(0, placeOfResult(at)));
+  });
+
+  for (const group of groupEntries(graph, fusion, options.maxBuffers)) {
+    const [first] = group.map((at) => entries[at]);
+    const { lowering } = first.operation;
+    const outputs = group.map((at) => newBuffer(sizeOf(entries[at].shape), placeOfResult(at)));
+    const shapes = group.map((at) => formatShape(entries[at].shape)).join(' ');
+    if (lowering.kind === 'kernel') {
+      const kernel = lowering.kernel(first, options.adapter);
+      const from = first.inputShapes.map(formatShape).join(' ');
+      launch(`${kernel.name} ${from} -> ${shapes}`, kernel, first.inputs.map(bufferOf), outputs);
+    } else if (lowering.kind === 'inline') {
+      const { kernel, reads } = elementwiseKernel(graph, group, fusion);
+      launch(`${kernel.name} -> ${shapes}`, kernel, reads.map(bufferOf), outputs);
     } else if (lowering.kind === 'reduction') {
-      const parts = reductionParts(entry, options.adapter);
-      const made = reductionKernel(graph, at, isStored, parts);
+      const parts = reductionParts(first, options.adapter);
+      const { kernel, reads } = reductionKernel(graph, group, fusion, parts);
+      const inputs = reads.map(bufferOf);
       if (parts === 1) {
-        launchFused(made, label(made.kernel), buffer);
+        launch(`${kernel.name} -> ${shapes}`, kernel, inputs, outputs);
       } else {
-        const partial = newBuffer(size * parts);
-        launchFused(made, `${made.kernel.name} -> ${parts} parts of ${formatShape(entry.shape)}`, partial);
-        const fold = foldPartsKernel(entry, parts);
+        const partial = outputs.map((output) => newBuffer((output.bytes / 4) * parts));
+        launch(`${kernel.name} -> ${parts} parts of ${shapes}`, kernel, inputs, partial);
         launch(
-          `${entry.operation.name} of ${parts} parts -> ${formatShape(entry.shape)}`,
-          fold.kernel,
-          [partial],
-          buffer,
+          `fold ${parts} parts -> ${shapes}`,
+          foldPartsKernel(graph, group, parts).kernel,
+          partial,
+          outputs,
         );
       }
-    } else if (lowering.kind === 'kernel') {
-      const made = lowering.kernel(entry, options.adapter);
-      const inputs = entry.inputs.map(bufferOf);
-      const shapes = entry.inputShapes.map(formatShape).join(' ');
-      if ('first' in made) {
-        const scratch = newBuffer(made.scratch);
-        launch(`${made.first.name} ${shapes} -> parts`, made.first, inputs, scratch);
-        launch(label(made.second), made.second, [scratch], buffer);
-      } else {
-        launch(`${made.name} ${shapes} -> ${formatShape(entry.shape)}`, made, inputs, buffer);
-      }
     }
-  });
+    group.forEach((at, i) => {
+      buffers.set(at, outputs[i]);
+    });
+  }
 
   for (const target of graph.targets) bufferOf(target).lastStep = Infinity;
   const slots = assignSlots(allBuffers);
   const placeOf = (buffer: Buffer): Place => buffer.place ?? { kind: 'slot', slot: -1 };
+  const elements = (list: readonly Buffer[]) => list.reduce((total, { bytes }) => total + bytes / 4, 0);
   return {
-    steps: launches.map(({ label, kernel, inputs, output }) => ({
+    steps: launches.map(({ label, kernel, inputs, outputs }) => ({
       label,
       kernel,
       inputs: inputs.map(placeOf),
-      output: placeOf(output),
-      inputSizes: inputs.map((input) => input.bytes / 4),
-      outputSize: output.bytes / 4,
+      outputs: outputs.map(placeOf),
+      elements: elements(inputs) + elements(outputs),
     })),
     slots,
     results: graph.targets.map((target) => placeOf(bufferOf(target))),

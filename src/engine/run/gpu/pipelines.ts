@@ -14,14 +14,14 @@ export class PipelineCache {
     return this.#pipelines.size;
   }
 
-  /** The layout for `inputs` read-only buffers, one output and, if asked for, one uniform. */
-  layout(inputs: number, uniform: boolean): GPUBindGroupLayout {
-    const key = `${inputs}${uniform}`;
+  /** The layout for `inputs` read-only buffers, `outputs` others and, if asked for, one uniform. */
+  layout(inputs: number, outputs: number, uniform: boolean): GPUBindGroupLayout {
+    const key = `${inputs} ${outputs} ${uniform}`;
     let layout = this.#layouts.get(key);
     if (!layout) {
       const types: GPUBufferBindingType[] = [
         ...new Array<GPUBufferBindingType>(inputs).fill('read-only-storage'),
-        'storage',
+        ...new Array<GPUBufferBindingType>(outputs).fill('storage'),
         ...(uniform ? (['uniform'] as const) : []),
       ];
       layout = this.#device.createBindGroupLayout({
@@ -36,11 +36,11 @@ export class PipelineCache {
     return layout;
   }
 
-  pipeline(kernel: Kernel, inputs: number): GPUComputePipeline {
+  pipeline(kernel: Kernel, inputs: number, outputs: number): GPUComputePipeline {
     const { source } = kernel;
     let pipeline = this.#pipelines.get(source);
     if (!pipeline) {
-      const layout = this.layout(inputs, kernel.uniforms.length > 0);
+      const layout = this.layout(inputs, outputs, kernel.uniforms.length > 0);
       const device = this.#device;
       pipeline = device.createComputePipeline({
         label: kernel.name,

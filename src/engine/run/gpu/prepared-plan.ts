@@ -63,13 +63,13 @@ export class PreparedPlan {
     this.#uniforms = watched('writing uniforms', () => this.#writeUniforms(words));
     let offset = 0;
     this.#steps = steps.map((step, i) => {
-      const { kernel, inputs } = step;
+      const { kernel, inputs, outputs } = step;
       const prepared = watched(`the kernel ${step.label}`, () => ({
         step,
-        pipeline: this.#pipelines.pipeline(kernel, inputs.length),
-        layout: this.#pipelines.layout(inputs.length, kernel.uniforms.length > 0),
+        pipeline: this.#pipelines.pipeline(kernel, inputs.length, outputs.length),
+        layout: this.#pipelines.layout(inputs.length, outputs.length, kernel.uniforms.length > 0),
         uniformOffset: offset,
-        fixed: [...inputs, step.output].every((place) => place.kind === 'slot'),
+        fixed: [...inputs, ...outputs].every((place) => place.kind === 'slot'),
         bindGroups: new Map<string, GPUBindGroup>(),
       }));
       checks[checks.length - 1].catch(() => this.#pipelines.forget(kernel));
@@ -91,7 +91,7 @@ export class PreparedPlan {
     let pass = profiler ? undefined : encoder.beginComputePass();
     for (const prepared of this.#steps) {
       const { step, bindGroups } = prepared;
-      const places = [...step.inputs, step.output];
+      const places = [...step.inputs, ...step.outputs];
       const key = prepared.fixed ? '' : places.map((place) => this.#at(place, leaves, targets).id).join();
       let group = bindGroups.get(key);
       if (!group) {
@@ -201,5 +201,5 @@ function paddedWords(words: readonly number[]): Uint32Array<ArrayBuffer> {
 /** The step with the largest output, to name in a message about memory. */
 function largest({ steps }: Plan): string {
   if (steps.length === 0) return 'A plan';
-  return steps.reduce((most, step) => (step.outputSize > most.outputSize ? step : most)).label;
+  return steps.reduce((most, step) => (step.elements > most.elements ? step : most)).label;
 }
