@@ -9,7 +9,7 @@ import type { Graph, GraphEntry } from './graph.ts';
 const maxNodes = 64;
 
 /** An expression that costs at most this much (in multiplications) is repeated by each consumer rather than stored. */
-const cheap = { cost: 2, reads: 2, nodes: 8 };
+const cheap = { cost: 4, reads: 3, nodes: 8 };
 
 /** Repeating an expression over an expanded dim is worth a buffer once it costs this much. */
 const expandCost = 3;
@@ -71,16 +71,21 @@ export function fuse(graph: Graph, maxReads: number): Fusion {
 
   const visit = (entry: GraphEntry, at: number): void => {
     const { lowering } = entry.operation;
-    if (entry.leaf !== undefined) return store(at);
+    if (entry.leaf !== undefined) {
+      store(at);
+      return;
+    }
     if (lowering.kind === 'kernel') for (const input of entry.inputs) store(input);
     if (lowering.kind !== 'inline') {
       parts[at] = gather(entry, 1, false);
-      return store(at);
+      store(at);
+      return;
     }
     const [source] = entry.inputs;
     if (lowering.alias && stored[source]) {
       base[at] = base[source];
-      return store(at);
+      store(at);
+      return;
     }
     const grows = entry.inputs.length === 1 && sizeOf(entry.shape) >= 4 * sizeOf(entry.inputShapes[0]);
     if (grows && partOf(source).cost >= expandCost) store(source);
