@@ -285,6 +285,7 @@ describe.skipIf(!gpu)('memory on the GPU', () => {
   });
 
   it('is counted, and returned by dispose', async () => {
+    await settle();
     const before = (await memory()).bytesInUse;
     const x = await square(ones([1000])).run();
     const during = (await memory()).bytesInUse;

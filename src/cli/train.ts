@@ -9,6 +9,7 @@ import { namedModel } from '../experiments/models.ts';
 import { createProgress } from '../experiments/progress.ts';
 import { environmentRecord, withRunFolder } from '../experiments/run-folder.ts';
 import { type RunConfig, type RunImages, type RunResult, runTraining } from '../experiments/run-training.ts';
+import { saveWeights } from '../nn/index.ts';
 import { adapterOption, useAdapter } from './adapter.ts';
 import { parseAmount, parseCount, parsePositive, parseSeed } from './numbers.ts';
 
@@ -91,6 +92,7 @@ async function train(options: Options): Promise<void> {
           note = `loss ${point.trainLoss.toFixed(3)}, validation ${percent(point.validationAccuracy)}`;
           return run.append('metrics.jsonl', point);
         },
+        onFinish: async (model) => run.write('weights.safetensors', await saveWeights(model)),
       });
       await run.writeJson('result.json', rest);
       return { points, ...rest };

@@ -76,6 +76,11 @@ export function nextUpdate(target: Tensor): Update {
   return { target, node, spare };
 }
 
+/** The updates were not run: their targets stand for the values from before. */
+export function undoUpdates(updates: readonly Update[]): void {
+  for (const { target } of updates) target.node = history.get(target)?.current ?? target.node;
+}
+
 /**
  * Runs `body`, which records a function, and returns the updates that it asked for. They are not left waiting: every
  * state stands for its value from before. Nothing may be waiting when this is called.

@@ -101,11 +101,21 @@ function nodesBetween(output: Node, wanted: readonly Tensor[]): Set<Node> {
       continue;
     }
     stack.pop();
+    checkHasTape(node, targets);
     checkNotReplaced(node, wanted);
     const onPath = node.inputs.some((input, i) => path.has(input) && node.operation.gradients[i] !== 'zero');
     if (onPath || targets.has(node)) path.add(node);
   }
   return path;
+}
+
+/** Behind a value that was computed without the tape there may be a wanted input: zeros could be silently wrong. */
+function checkHasTape(node: Node, targets: ReadonlySet<Node>): void {
+  if (node.origin === undefined || targets.has(node)) return;
+  throw new Error(
+    `grad: the output depends on ${node.origin} (${node.dtype}${formatShape(node.shape)}), which has no tape. ` +
+      'Take the gradient inside that function, or use detach() to treat the value as a constant.',
+  );
 }
 
 /** A parameter that was assigned after the output was recorded is another node: zeros would be silently wrong. */

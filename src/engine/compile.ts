@@ -1,5 +1,5 @@
 /** Recording a function once and replaying it: a training step without the recording. */
-import { collectUpdates, nextUpdate } from './assign.ts';
+import { collectUpdates, nextUpdate, undoUpdates } from './assign.ts';
 import { currentDevice } from './device.ts';
 import type { DType } from './dtype.ts';
 import { runGraph, runWaitingUpdates } from './evaluate.ts';
@@ -44,18 +44,27 @@ export function compile<Args extends readonly Tensor[]>(
     const recording = recordings.get(key) ?? recordFunction(fn, args);
     recordings.set(key, recording);
     const { graph, leaves, outputs, states } = recording;
-    const nodes = outputs.map(({ shape, dtype }) => leafNode(shape, dtype));
-    const run = runGraph(
-      device,
-      { ...graph, leaves: leaves.map((leaf) => leaf(args)) },
-      nodes,
-      'read',
-      states.map(nextUpdate),
-    );
+    const nodes = outputs.map(({ shape, dtype }) => resultNode(shape, dtype));
+    const inputs = leaves.map((leaf) => leaf(args));
+    const updates = states.map(nextUpdate);
+    let run: ReturnType<typeof runGraph>;
+    try {
+      run = runGraph(device, { ...graph, leaves: inputs }, nodes, 'read', updates);
+    } catch (error) {
+      undoUpdates(updates);
+      throw error;
+    }
     await run.results;
     const results = nodes.map((node) => new Tensor(node));
     return recording.returnsOne ? results[0] : results;
   };
+}
+
+/** A leaf for what a compiled function returns: the tape does not know how it was made, and `grad` must say so. */
+function resultNode(shape: Shape, dtype: DType): Node {
+  const node = leafNode(shape, dtype);
+  node.origin = 'the result of a compiled function';
+  return node;
 }
 
 function recordFunction<Args extends readonly Tensor[]>(

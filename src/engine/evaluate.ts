@@ -19,9 +19,9 @@ export async function evaluate(nodes: readonly Node[], purpose: 'read' | 'keep')
   return runGraph(device, graph, nodes.map(resolve), purpose, updates).results;
 }
 
-/** Computes what `assign` left waiting. */
+/** Computes what `assign` left waiting: when this resolves, nothing is. */
 export async function runWaitingUpdates(): Promise<void> {
-  if (waitingUpdates().length > 0) await evaluate([], 'keep');
+  while (waitingUpdates().length > 0) await evaluate([], 'keep');
 }
 
 /** Runs a graph whose targets are `nodes`, then `updates`, and stores the values that stay in their nodes. */

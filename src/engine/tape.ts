@@ -61,6 +61,8 @@ export interface Node extends Entry {
   value?: Value;
   /** A leaf that was assigned and not yet run: the node that computes its value. */
   source?: Node;
+  /** For a leaf that was computed without the tape: by what. No gradient can flow there. */
+  origin?: string;
   /** The handle that this leaf was made for: `assign` moves it on to another node. */
   owner?: WeakRef<Tensor>;
 }

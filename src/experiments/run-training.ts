@@ -65,6 +65,8 @@ export interface RunImages extends Pick<Dataset, 'mean' | 'std'> {
 export interface RunWatcher {
   onStep?(step: number): void;
   onPoint?(point: RunPoint): void | Promise<void>;
+  /** At the end, with the weights that did best in validation. */
+  onFinish?(model: Module): Promise<void>;
 }
 
 /** Runs a configuration on the device in use. Equal seeds give equal numbers on one device. */
@@ -109,6 +111,7 @@ export async function runTraining(
   const finalTest = await training.evaluate(images.test);
   if (best) await restore(model, best.weights);
   const bestTest = await training.evaluate(images.test);
+  await watcher.onFinish?.(model);
   const norms = points.map((point) => point.microGradientNorm2);
   return {
     status,

@@ -18,3 +18,4 @@ export {
 } from './safetensors.ts';
 export { Flatten, Identity, Sequential } from './sequential.ts';
 export type { HostValues, LoadResult, StateValues } from './state.ts';
+export { loadWeights, saveWeights } from './weights.ts';
