@@ -1,6 +1,10 @@
 /** Element types. On a GPU each takes 32 bits (a bool is 0 or 1); the reference executor holds f32 in float64. */
 export type DType = 'f32' | 'i32' | 'u32' | 'bool';
 
+export const floatDTypes: readonly DType[] = ['f32'];
+export const numericDTypes: readonly DType[] = ['f32', 'i32', 'u32'];
+export const allDTypes: readonly DType[] = ['f32', 'i32', 'u32', 'bool'];
+
 /** What host data comes in and goes out as. */
 export type NumberArray = Float64Array | Float32Array | Int32Array | Uint32Array | Uint8Array;
 

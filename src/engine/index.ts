@@ -30,6 +30,8 @@ export {
   uniform,
 } from './ops/random.ts';
 export * from './ops/reduction.ts';
+export * from './ops/selection.ts';
+export * from './ops/slicing.ts';
 export { GpuDevice } from './run/gpu/device.ts';
 export { createGpuDevice } from './run/gpu/request.ts';
 export { ReferenceDevice } from './run/reference.ts';

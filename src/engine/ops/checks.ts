@@ -24,3 +24,22 @@ export function checkChannels(
     );
   }
 }
+
+/** One number for both dims of an image, or one for each: [height, width]. */
+export type Pair = number | readonly [number, number];
+
+/** Both numbers of a pair; throws unless they are whole and at least `least`. */
+export function pairOf(
+  operation: string,
+  what: string,
+  value: Pair,
+  least: number,
+): readonly [number, number] {
+  const both = typeof value === 'number' ? ([value, value] as const) : value;
+  if (both.length !== 2 || both.some((v) => !Number.isInteger(v) || v < least)) {
+    throw new ShapeError(
+      `${operation}: ${what} is ${JSON.stringify(value)}; expected one or two whole numbers >= ${least}.`,
+    );
+  }
+  return both;
+}

@@ -2,26 +2,11 @@
 import { formatShape, normalizeDim, type Shape, ShapeError, sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkChannels, checkFloat } from './checks.ts';
-import {
-  add,
-  div,
-  erf,
-  exp,
-  log,
-  mul,
-  neg,
-  notEqual,
-  pow,
-  rsqrt,
-  sigmoid,
-  square,
-  sub,
-  tanh,
-  where,
-} from './elementwise.ts';
+import { add, div, erf, exp, log, mul, neg, pow, rsqrt, sigmoid, square, sub, tanh } from './elementwise.ts';
 import { oneHot } from './indexing.ts';
 import { reshape } from './movement.ts';
 import { max, mean, sum } from './reduction.ts';
+import { notEqual, where } from './selection.ts';
 
 /** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {

@@ -11,8 +11,7 @@ import type { AdapterClass } from '../plan/lowering.ts';
 import { formatShape, ShapeError } from '../shape.ts';
 import type { Operation } from '../tape.ts';
 import { record, type Tensor } from '../tensor.ts';
-
-type Pair = number | readonly [number, number];
+import { type Pair, pairOf } from './checks.ts';
 
 export interface Conv2dOptions {
   readonly stride?: Pair;
@@ -145,20 +144,10 @@ function forEachProduct(sizes: Conv2dSizes, visit: (yAt: number, xAt: number, wA
   }
 }
 
-function pair(name: string, value: Pair, least: number): readonly [number, number] {
-  const both = typeof value === 'number' ? ([value, value] as const) : value;
-  if (both.length !== 2 || both.some((v) => !Number.isInteger(v) || v < least)) {
-    throw new ShapeError(
-      `conv2d: ${name} is ${JSON.stringify(value)}; expected one or two whole numbers >= ${least}.`,
-    );
-  }
-  return both;
-}
-
 function sizesOf(x: Tensor, filter: Tensor, options: Conv2dOptions): Conv2dSizes {
-  const stride = pair('stride', options.stride ?? 1, 1);
-  const padding = pair('padding', options.padding ?? 0, 0);
-  const dilation = pair('dilation', options.dilation ?? 1, 1);
+  const stride = pairOf('conv2d', 'stride', options.stride ?? 1, 1);
+  const padding = pairOf('conv2d', 'padding', options.padding ?? 0, 0);
+  const dilation = pairOf('conv2d', 'dilation', options.dilation ?? 1, 1);
   const groups = options.groups ?? 1;
   const shapes = `input ${x.dtype}${formatShape(x.shape)}, filter ${filter.dtype}${formatShape(filter.shape)}`;
   if (x.shape.length !== 4 || filter.shape.length !== 4 || x.dtype !== 'f32' || filter.dtype !== 'f32') {

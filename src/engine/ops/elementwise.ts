@@ -1,113 +1,15 @@
 /**
- * Element-wise operations: one row each, with WGSL, the float64 reference and the gradient of each input.
- *
- * Operands broadcast as in NumPy; the expansion is an operation of its own, so its gradient (a sum) is undone once,
- * there, and no rule here thinks of shapes. A plain number takes the other operand's dtype.
+ * Element-wise arithmetic, exponentials, trigonometric and activation functions: one row each. To add one, add a row;
+ * row.ts says what it consists of.
  */
-import type { DType, NumberArray } from '../dtype.ts';
-import { referenceArray } from '../dtype.ts';
+import { floatDTypes } from '../dtype.ts';
 import { errorFunction } from '../run/special.ts';
-import { broadcastShapes, formatShape, sameShape, sizeOf } from '../shape.ts';
-import type { GradientRule, Operation } from '../tape.ts';
-import { full, record, Tensor } from '../tensor.ts';
+import { full, Tensor } from '../tensor.ts';
 import { checkFloat } from './checks.ts';
-import { expand } from './movement.ts';
+import { binary, type Operand, unary } from './row.ts';
+import { eq, greater, greaterEqual, logicalAnd, where } from './selection.ts';
 
-export type Operand = Tensor | number;
-
-interface Row {
-  readonly name: string;
-  /** Attributes as text, where the row is made for one use. */
-  readonly attributes?: string;
-  readonly wgsl: (args: readonly string[], dtype: DType) => string;
-  readonly reference: (...args: number[]) => number;
-  readonly gradients: readonly (GradientRule | 'zero' | 'none')[];
-  /** Arithmetic per element, in multiplications (default 1). */
-  readonly cost?: number;
-  /** dtypes taken (default f32, i32 and u32). */
-  readonly takes?: readonly DType[];
-  /** dtype returned (default: that of the first operand). */
-  readonly gives?: DType;
-}
-
-const numeric: readonly DType[] = ['f32', 'i32', 'u32'];
-const floatOnly: readonly DType[] = ['f32'];
-const anyDType: readonly DType[] = ['f32', 'i32', 'u32', 'bool'];
-
-function operationOf(row: Row): Operation {
-  return {
-    name: row.name,
-    key: row.attributes === undefined ? row.name : `${row.name}(${row.attributes})`,
-    gradients: row.gradients,
-    reference: (inputs, entry) => mapElements(row.reference, inputs, entry.dtype, sizeOf(entry.shape)),
-    lowering: {
-      kind: 'inline',
-      aligned: true,
-      cost: row.cost ?? 1,
-      emit: (emitter, index, entry) =>
-        row.wgsl(
-          entry.inputDTypes.map((_, i) => emitter.input(i, index)),
-          entry.inputDTypes.at(-1) ?? 'f32',
-        ),
-    },
-  };
-}
-
-function mapElements(
-  f: (...args: number[]) => number,
-  inputs: readonly NumberArray[],
-  dtype: DType,
-  size: number,
-): NumberArray {
-  const out = referenceArray(dtype, size);
-  const [a, b, c] = inputs;
-  if (c) for (let i = 0; i < size; i++) out[i] = f(a[i], b[i], c[i]);
-  else if (b) for (let i = 0; i < size; i++) out[i] = f(a[i], b[i]);
-  else for (let i = 0; i < size; i++) out[i] = f(a[i]);
-  return out;
-}
-
-/** Records a row: numbers become tensors, dtypes are checked, shapes broadcast. */
-function apply(row: Row, operation: Operation, operands: readonly Operand[]): Tensor {
-  const tensors = operands.filter((operand) => operand instanceof Tensor);
-  const dtype = tensors.at(-1)?.dtype ?? 'f32';
-  const takes = row.takes ?? numeric;
-  if (tensors.some((tensor) => !takes.includes(tensor.dtype) || tensor.dtype !== dtype)) {
-    const came = tensors.map((tensor) => tensor.dtype + formatShape(tensor.shape)).join(' and ');
-    const alike = tensors.length > 1 ? ', all of one dtype' : '';
-    throw new TypeError(`${row.name}: expected ${takes.join(' or ')}${alike}, got ${came}; use cast first.`);
-  }
-  for (const operand of operands) if (typeof operand === 'number') checkNumber(row.name, operand, tensors);
-  const shape = broadcastShapes(row.name, ...tensors.map((tensor) => tensor.shape));
-  const inputs = operands.map((operand) => operandTo(operand, shape, dtype));
-  return record(operation, inputs, shape, row.gives ?? dtype);
-}
-
-/** An integer tensor takes whole numbers only, and an unsigned one none below 0. */
-function checkNumber(operation: string, value: number, tensors: readonly Tensor[]): void {
-  const [tensor] = tensors;
-  if (tensor === undefined || tensor.dtype === 'f32') return;
-  if (Number.isInteger(value) && (value >= 0 || tensor.dtype === 'i32')) return;
-  throw new TypeError(
-    `${operation}: the number ${value} is no ${tensor.dtype}, but stands beside ` +
-      `${tensor.dtype}${formatShape(tensor.shape)}; use cast first.`,
-  );
-}
-
-function operandTo(operand: Operand, shape: readonly number[], dtype: DType): Tensor {
-  if (!(operand instanceof Tensor)) return full(shape, operand, dtype);
-  return sameShape(operand.shape, shape) ? operand : expand(operand, shape);
-}
-
-function unary(row: Row): (x: Tensor) => Tensor {
-  const operation = operationOf(row);
-  return (x) => apply(row, operation, [x]);
-}
-
-function binary(row: Row): (a: Operand, b: Operand) => Tensor {
-  const operation = operationOf(row);
-  return (a, b) => apply(row, operation, [a, b]);
-}
+export type { Operand } from './row.ts';
 
 // ---- arithmetic -----------------------------------------------------------------------------------------------
 
@@ -135,7 +37,7 @@ export const mul = binary({
 /** a / b, in f32. */
 export const div = binary({
   name: 'div',
-  takes: floatOnly,
+  takes: floatDTypes,
   wgsl: ([a, b]) => `${a} / ${b}`,
   reference: (a, b) => a / b,
   gradients: [(g, [, b]) => div(g, b), (g, [, b], out) => neg(div(mul(g, out), b))],
@@ -178,7 +80,7 @@ export const square = unary({
 
 export const exp = unary({
   name: 'exp',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 8,
   wgsl: ([x]) => `exponential(${x})`,
   reference: Math.exp,
@@ -188,7 +90,7 @@ export const exp = unary({
 /** exp(x) - 1, accurate near 0. */
 export const expm1 = unary({
   name: 'expm1',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 12,
   wgsl: ([x]) => `exponential1m(${x})`,
   reference: Math.expm1,
@@ -198,7 +100,7 @@ export const expm1 = unary({
 /** Natural logarithm: -infinity at 0, NaN below. */
 export const log = unary({
   name: 'log',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 12,
   wgsl: ([x]) => `logarithm(${x})`,
   reference: Math.log,
@@ -208,7 +110,7 @@ export const log = unary({
 /** log(1 + x), accurate near 0. */
 export const log1p = unary({
   name: 'log1p',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 14,
   wgsl: ([x]) => `logarithm1p(${x})`,
   reference: Math.log1p,
@@ -217,7 +119,7 @@ export const log1p = unary({
 
 export const sqrt = unary({
   name: 'sqrt',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 4,
   wgsl: ([x]) => `squareRoot(${x})`,
   reference: Math.sqrt,
@@ -227,7 +129,7 @@ export const sqrt = unary({
 /** 1 / sqrt(x). */
 export const rsqrt = unary({
   name: 'rsqrt',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 5,
   wgsl: ([x]) => `1f / squareRoot(${x})`,
   reference: (x) => 1 / Math.sqrt(x),
@@ -236,7 +138,7 @@ export const rsqrt = unary({
 
 const powTensor = binary({
   name: 'pow',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 24,
   wgsl: ([a, b]) => `power(${a}, ${b})`,
   reference: power,
@@ -273,7 +175,7 @@ function power(a: number, b: number): number {
 /** Sine, x in radians; accurate in f32 for |x| < 8000. */
 export const sin = unary({
   name: 'sin',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 16,
   wgsl: ([x]) => `sineOf(${x}, 0)`,
   reference: Math.sin,
@@ -283,7 +185,7 @@ export const sin = unary({
 /** Cosine, x in radians; accurate in f32 for |x| < 8000. */
 export const cos = unary({
   name: 'cos',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 16,
   wgsl: ([x]) => `sineOf(${x}, 1)`,
   reference: Math.cos,
@@ -292,7 +194,7 @@ export const cos = unary({
 
 export const tanh = unary({
   name: 'tanh',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 14,
   wgsl: ([x]) => `hyperbolicTangent(${x})`,
   reference: Math.tanh,
@@ -302,7 +204,7 @@ export const tanh = unary({
 /** 1 / (1 + exp(-x)). */
 export const sigmoid = unary({
   name: 'sigmoid',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 10,
   wgsl: ([x]) => `1f / (1f + exponential(-${x}))`,
   reference: (x) => 1 / (1 + Math.exp(-x)),
@@ -312,7 +214,7 @@ export const sigmoid = unary({
 /** log(1 + exp(x)), without overflow. */
 export const softplus = unary({
   name: 'softplus',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 24,
   wgsl: ([x]) => `logarithm1p(exponential(-abs(${x}))) + maximum(${x}, 0f)`,
   reference: (x) => Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0),
@@ -322,7 +224,7 @@ export const softplus = unary({
 /** The error function 2/sqrt(pi) * integral of exp(-t^2) from 0 to x. */
 export const erf = unary({
   name: 'erf',
-  takes: floatOnly,
+  takes: floatDTypes,
   cost: 24,
   wgsl: ([x]) => `errorFunction(${x})`,
   reference: errorFunction,
@@ -334,7 +236,7 @@ export const erf = unary({
 /** max(x, 0); derivative 0 at 0. NaN stays NaN. */
 export const relu = unary({
   name: 'relu',
-  takes: floatOnly,
+  takes: floatDTypes,
   wgsl: ([x]) => `select(${x}, 0f, ${x} <= 0f)`,
   reference: (x) => Math.max(x, 0),
   gradients: [(g, _, out) => where(greater(out, 0), g, 0)],
@@ -344,187 +246,4 @@ export const relu = unary({
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   checkFloat('leakyRelu', x);
   return where(greater(x, 0), x, mul(x, slope));
-}
-
-// ---- two operands, ties and bounds ----------------------------------------------------------------------------
-
-/** The larger; NaN if either is. At a tie each operand gets half of the gradient (PyTorch's `maximum`). */
-export const maximum = binary({
-  name: 'maximum',
-  wgsl: ([a, b], dtype) => (dtype === 'f32' ? `maximum(${a}, ${b})` : `max(${a}, ${b})`),
-  reference: Math.max,
-  gradients: [(g, [a, b]) => shareOfLarger(g, a, b), (g, [a, b]) => shareOfLarger(g, b, a)],
-});
-
-/** The smaller; NaN if either is. At a tie each operand gets half of the gradient (PyTorch's `minimum`). */
-export const minimum = binary({
-  name: 'minimum',
-  wgsl: ([a, b], dtype) => (dtype === 'f32' ? `minimum(${a}, ${b})` : `min(${a}, ${b})`),
-  reference: Math.min,
-  gradients: [(g, [a, b]) => shareOfLarger(g, b, a), (g, [a, b]) => shareOfLarger(g, a, b)],
-});
-
-/** g where a > b, half of it where a = b, else 0. */
-function shareOfLarger(g: Tensor, a: Tensor, b: Tensor): Tensor {
-  return where(greater(a, b), g, where(eq(a, b), mul(g, 0.5), 0));
-}
-
-/**
- * Limits x to [low, high]; derivative 1 on the closed interval, else 0 (PyTorch's `clamp`; high wins where low > high).
- * NaN stays NaN.
- */
-export function clamp(x: Tensor, low = -Infinity, high = Infinity): Tensor {
-  if (Number.isNaN(low) || Number.isNaN(high)) {
-    throw new RangeError(`clamp: expected numbers as bounds, got low ${low} and high ${high}.`);
-  }
-  const row: Row = {
-    name: 'clamp',
-    attributes: `${low},${high}`,
-    takes: floatOnly,
-    cost: 2,
-    wgsl: ([value]) => clampExpression(value, low, high),
-    reference: (value) => Math.min(Math.max(value, low), high),
-    gradients: [(g, [value]) => where(logicalAnd(greaterEqual(value, low), lessEqual(value, high)), g, 0)],
-  };
-  return apply(row, operationOf(row), [x]);
-}
-
-function clampExpression(x: string, low: number, high: number): string {
-  const above = low === -Infinity ? x : `select(${x}, ${literal(low)}, ${x} < ${literal(low)})`;
-  return high === Infinity ? above : `select(${above}, ${literal(high)}, ${x} > ${literal(high)})`;
-}
-
-function literal(value: number): string {
-  if (!Number.isFinite(value))
-    return Number.isNaN(value) ? 'nanValue()' : value > 0 ? 'infinity()' : '-infinity()';
-  return `f32(${Math.fround(value)})`;
-}
-
-// ---- comparisons and logic: derivative zero -------------------------------------------------------------------
-
-function comparison(
-  name: string,
-  wgsl: (args: readonly string[]) => string,
-  reference: (a: number, b: number) => boolean,
-  takes: readonly DType[] = numeric,
-): (a: Operand, b: Operand) => Tensor {
-  return binary({
-    name,
-    takes,
-    gives: 'bool',
-    wgsl,
-    reference: (a, b) => Number(reference(a, b)),
-    gradients: ['zero', 'zero'],
-  });
-}
-
-/** a == b: false for NaN. */
-export const eq = comparison(
-  'eq',
-  ([a, b]) => `${a} == ${b}`,
-  (a, b) => a === b,
-  anyDType,
-);
-/** a != b: true for NaN. (Adapters differ on `!=` for NaN, they agree on `==`.) */
-export const notEqual = comparison(
-  'notEqual',
-  ([a, b]) => `!(${a} == ${b})`,
-  (a, b) => a !== b,
-  anyDType,
-);
-export const greater = comparison(
-  'greater',
-  ([a, b]) => `${a} > ${b}`,
-  (a, b) => a > b,
-);
-export const greaterEqual = comparison(
-  'greaterEqual',
-  ([a, b]) => `${a} >= ${b}`,
-  (a, b) => a >= b,
-);
-export const less = comparison(
-  'less',
-  ([a, b]) => `${a} < ${b}`,
-  (a, b) => a < b,
-);
-export const lessEqual = comparison(
-  'lessEqual',
-  ([a, b]) => `${a} <= ${b}`,
-  (a, b) => a <= b,
-);
-
-function logical(name: string, symbol: string, reference: (a: number, b: number) => number) {
-  return binary({
-    name,
-    takes: ['bool'],
-    wgsl: ([a, b]) => `${a} ${symbol} ${b}`,
-    reference,
-    gradients: ['zero', 'zero'],
-  });
-}
-
-export const logicalAnd = logical('logicalAnd', '&&', (a, b) => a & b);
-export const logicalOr = logical('logicalOr', '||', (a, b) => a | b);
-export const logicalXor = logical('logicalXor', '!=', (a, b) => a ^ b);
-
-export const logicalNot = unary({
-  name: 'logicalNot',
-  takes: ['bool'],
-  wgsl: ([x]) => `!${x}`,
-  reference: (x) => 1 - x,
-  gradients: ['zero'],
-});
-
-/** True where x is NaN. */
-export const isNan = unary({
-  name: 'isNan',
-  takes: floatOnly,
-  gives: 'bool',
-  wgsl: ([x]) => `isNan(${x})`,
-  reference: (x) => Number(Number.isNaN(x)),
-  gradients: ['zero'],
-});
-
-const select = operationOf({
-  name: 'where',
-  wgsl: ([condition, a, b]) => `select(${b}, ${a}, ${condition})`,
-  reference: (condition, a, b) => (condition ? a : b),
-  gradients: ['zero', (g, [condition]) => where(condition, g, 0), (g, [condition]) => where(condition, 0, g)],
-});
-
-/** a where the bool tensor `condition` holds, else b; all three broadcast. A NaN not chosen stays out. */
-export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  if (condition.dtype !== 'bool') {
-    throw new TypeError(
-      `where: the condition is ${condition.dtype}${formatShape(condition.shape)}, expected bool; compare or cast it.`,
-    );
-  }
-  const values = [a, b].filter((operand) => operand instanceof Tensor);
-  const dtype = values[0]?.dtype ?? 'f32';
-  if (values.some((value) => value.dtype !== dtype)) {
-    const choices = values.map((value) => value.dtype + formatShape(value.shape)).join(' and ');
-    throw new TypeError(`where: the choices are ${choices}; expected one dtype.`);
-  }
-  const shape = broadcastShapes('where', condition.shape, ...values.map((value) => value.shape));
-  const inputs = [condition, a, b].map((operand, i) => operandTo(operand, shape, i === 0 ? 'bool' : dtype));
-  return record(select, inputs, shape, dtype);
-}
-
-/**
- * x in another dtype. Numbers to bool: non-zero is true. f32 to integers drops the fraction; that way there is no
- * derivative, and asking for one is an error. Values beyond the integer range are undefined.
- */
-export function cast(x: Tensor, dtype: DType): Tensor {
-  if (!anyDType.includes(dtype))
-    throw new TypeError(`cast: '${dtype}' is no dtype; expected f32, i32, u32 or bool.`);
-  if (x.dtype === dtype) return x;
-  const from = x.dtype;
-  const operation = operationOf({
-    name: `cast to ${dtype}`,
-    wgsl: ([value]) => (dtype === 'bool' ? `!(${value} == ${from}(0))` : `${dtype}(${value})`),
-    reference: (value) =>
-      dtype === 'bool' ? Number(value !== 0) : dtype === 'f32' ? value : Math.trunc(value),
-    gradients: [dtype === 'f32' ? (g) => g : 'none'],
-  });
-  return record(operation, [x], x.shape, dtype);
 }

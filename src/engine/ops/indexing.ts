@@ -10,8 +10,9 @@ import { type NumberArray, referenceArray } from '../dtype.ts';
 import { checkShape, formatShape, normalizeDim, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Operation } from '../tape.ts';
 import { arange, record, type Tensor } from '../tensor.ts';
-import { add, cast, eq } from './elementwise.ts';
+import { add } from './elementwise.ts';
 import { expand, reshape } from './movement.ts';
+import { cast, eq } from './selection.ts';
 
 /**
  * out[.., j, ..] = x[.., index[.., j, ..], ..] along `dim` (PyTorch's `gather`). index is i32 with x's rank and, but for

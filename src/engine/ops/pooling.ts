@@ -13,12 +13,11 @@ import { referenceArray } from '../dtype.ts';
 import { formatShape, ShapeError } from '../shape.ts';
 import type { Operation } from '../tape.ts';
 import { full, record, type Tensor, tensor } from '../tensor.ts';
+import { type Pair, pairOf } from './checks.ts';
 import { conv2d } from './conv2d.ts';
 import { matmul } from './matmul.ts';
 import { reshape } from './movement.ts';
 import { mean } from './reduction.ts';
-
-type Pair = number | readonly [number, number];
 
 export interface Pool2dOptions {
   /** Step between windows; defaults to the window. */
@@ -136,7 +135,7 @@ export function globalAvgPool2d(x: Tensor): Tensor {
  */
 export function adaptiveAvgPool2d(x: Tensor, outputSize: Pair): Tensor {
   checkImage('adaptiveAvgPool2d', x);
-  const [p, q] = pair('adaptiveAvgPool2d', 'outputSize', outputSize, 1);
+  const [p, q] = pairOf('adaptiveAvgPool2d', 'outputSize', outputSize, 1);
   const [, , h, w] = x.shape;
   if (h % p === 0 && w % q === 0) return avgPool2d(x, [h / p, w / q]);
   const columns = tensor(averagingMatrix(w, q), { shape: [w, q] });
@@ -165,21 +164,11 @@ function checkImage(name: string, x: Tensor): void {
   }
 }
 
-function pair(name: string, what: string, value: Pair, least: number): readonly [number, number] {
-  const both = typeof value === 'number' ? ([value, value] as const) : value;
-  if (both.length !== 2 || both.some((v) => !Number.isInteger(v) || v < least)) {
-    throw new ShapeError(
-      `${name}: ${what} is ${JSON.stringify(value)}; expected one or two whole numbers >= ${least}.`,
-    );
-  }
-  return both;
-}
-
 function sizesOf(name: string, x: Tensor, windowSize: Pair, options: Pool2dOptions): MaxPool2dSizes {
   checkImage(name, x);
-  const window = pair(name, 'window', windowSize, 1);
-  const stride = pair(name, 'stride', options.stride ?? window, 1);
-  const padding = pair(name, 'padding', options.padding ?? 0, 0);
+  const window = pairOf(name, 'window', windowSize, 1);
+  const stride = pairOf(name, 'stride', options.stride ?? window, 1);
+  const padding = pairOf(name, 'padding', options.padding ?? 0, 0);
   if (padding.some((amount, dim) => amount > window[dim] / 2)) {
     throw new ShapeError(`${name}: padding ${padding} is more than half of the window ${window}.`);
   }

@@ -8,23 +8,11 @@ import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from '../shap
 import type { Operation } from '../tape.ts';
 import { arange, record, type Tensor, tensor } from '../tensor.ts';
 import { checkFloat } from './checks.ts';
-import {
-  add,
-  cast,
-  cos,
-  eq,
-  greater,
-  less,
-  log,
-  logicalAnd,
-  logicalOr,
-  mul,
-  neg,
-  sqrt,
-  sub,
-} from './elementwise.ts';
-import { reshape, slice } from './movement.ts';
+import { add, cos, log, mul, neg, sqrt, sub } from './elementwise.ts';
+import { reshape } from './movement.ts';
 import { argMax, sum } from './reduction.ts';
+import { cast, eq, greater, less, logicalAnd, logicalOr } from './selection.ts';
+import { slice } from './slicing.ts';
 
 export interface Generator {
   /** u32 [4]: seed (low, high word), stream, draws so far. Save it to continue; assign it to go back. */

@@ -7,23 +7,10 @@ import type { Reduction } from '../plan/lowering.ts';
 import { formatShape, normalizeDim, normalizeDims, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Entry, GradientRule, Operation } from '../tape.ts';
 import { record, type Tensor } from '../tensor.ts';
-import {
-  abs,
-  add,
-  cast,
-  div,
-  eq,
-  exp,
-  isNan,
-  log,
-  logicalOr,
-  mul,
-  sqrt,
-  square,
-  sub,
-  where,
-} from './elementwise.ts';
-import { expand, pad, permute, reshape, slice } from './movement.ts';
+import { abs, add, div, exp, log, mul, sqrt, square, sub } from './elementwise.ts';
+import { expand, permute, reshape } from './movement.ts';
+import { cast, eq, isNan, logicalOr, where } from './selection.ts';
+import { pad, slice } from './slicing.ts';
 
 type Dims = number | readonly number[];
 
