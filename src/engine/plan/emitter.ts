@@ -11,7 +11,7 @@ import { Index } from './index-expression.ts';
 import type { InlineEmitter } from './lowering.ts';
 
 /** WGSL type of an element in a buffer. */
-export const storedType = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' } as const;
+const storedType = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' } as const;
 
 /** Numbers that formulas are written with stay literals; others travel by uniform and share the kernel's text. */
 const literalNumbers = new Set([0, 1, -1, 2, -2, 0.5, -0.5]);
