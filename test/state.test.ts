@@ -1,19 +1,12 @@
 /** State: what `assign` promises to readers before and after it, and `compile`. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   add,
   assign,
   compile,
   createGenerator,
-  type GpuDevice,
   grad,
-  matmul,
-  mean,
-  memory,
   mul,
-  neg,
   ones,
   read,
   run,
@@ -25,7 +18,7 @@ import {
   tensor,
   uniform,
 } from '../src/engine/index.ts';
-import { devices, gpu, reference } from './devices.ts';
+import { devices, reference } from './devices.ts';
 
 afterAll(() => setDevice(reference));
 

@@ -1,9 +1,9 @@
 /** `regrad parity DIR`: one step of every fixture in a folder, against its reference values. */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { AdapterChoice } from '../engine/node.ts';
-import { readBytes, readProblem } from '../experiments/files.ts';
+import { listFolder } from '../experiments/data/locate.ts';
+import { readBytes } from '../experiments/files.ts';
 import { type ParityResult, runParityCase } from '../experiments/parity.ts';
 import { createProgress } from '../experiments/progress.ts';
 import { formatTable } from '../experiments/table.ts';
@@ -67,10 +67,8 @@ async function parity(folder: string, options: Options): Promise<void> {
 }
 
 async function fixtureFiles(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    throw new Error(`Could not list the fixtures in ${folder}: ${readProblem(error)}`);
-  });
-  const files = names.filter((name) => name.endsWith('.safetensors')).sort();
+  const names = await listFolder(folder, 'fixtures');
+  const files = names.filter((name) => name.endsWith('.safetensors'));
   if (files.length === 0) {
     throw new Error(`${folder} holds no *.safetensors file; name a folder of fixtures.`);
   }

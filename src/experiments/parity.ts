@@ -18,12 +18,13 @@ import {
   tensor,
   zeros,
 } from '../engine/index.ts';
-import { parseSafetensors, type RawTensor } from '../nn/safetensors.ts';
+import type { Module } from '../nn/index.ts';
+import { parseSafetensors, type RawTensor, type SafetensorsFile } from '../nn/safetensors.ts';
 import { type Draws, type MethodName, methodNames, microStep, squaredGradientNorm } from './methods.ts';
 import { buildModel, type ModelSpec } from './models.ts';
 
 export interface ParitySpec {
-  readonly name: string;
+  readonly name?: string;
   readonly model: ModelSpec;
   readonly method: MethodName;
   readonly micro_batch: number;
@@ -44,14 +45,28 @@ export interface ParityResult {
   readonly after: number;
 }
 
-/** Runs the step that a fixture describes on the device in use. Throws a sentence for a file that is not a fixture. */
+/**
+ * Runs the step that a fixture describes on the device in use. `origin` names the file in errors: a file that is not a
+ * fixture, or whose tensors do not fit its spec, throws a sentence.
+ */
 export async function runParityCase(bytes: Uint8Array, origin: string): Promise<ParityResult> {
-  const { tensors, metadata } = parseSafetensors(bytes, origin);
-  const spec = parseSpec(metadata.spec, origin);
-  const input = (name: string): RawTensor => {
+  const file = parseSafetensors(bytes, origin);
+  try {
+    return await runStep(file, origin);
+  } catch (error) {
+    throw new Error(`${origin}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}
+
+async function runStep({ tensors, metadata }: SafetensorsFile, origin: string): Promise<ParityResult> {
+  const spec = parseSpec(metadata.spec);
+  /** A tensor by name; `rows` is the length that its first dim must have. */
+  const input = (name: string, rows?: number): RawTensor => {
     const found = tensors.get(name);
-    if (!found)
-      throw new Error(`${origin}: the tensor '${name}' is missing; a ${spec.method} fixture needs it.`);
+    if (!found) throw new Error(`the tensor '${name}' is missing; a ${spec.method} fixture needs it.`);
+    if (rows !== undefined && found.shape[0] !== rows) {
+      throw new Error(`the tensor '${name}' has shape [${found.shape}], but the spec asks for ${rows} rows.`);
+    }
     return found;
   };
   const group = (prefix: string): Map<string, RawTensor> =>
@@ -62,23 +77,24 @@ export async function runParityCase(bytes: Uint8Array, origin: string): Promise<
     );
 
   const model = buildModel(spec.model, createGenerator(0));
-  loadInitial(model, group('init/'), origin);
+  loadInitial(model, group('init/'));
   model.train();
   const parameters = [...model.namedParameters()];
   const handles = parameters.map(([, parameter]) => parameter);
   const accumulated = handles.map((parameter) =>
     tensor(new Float32Array(parameter.size), { shape: parameter.shape }),
   );
-  const x = toTensor(input('x'));
-  const y = toTensor(input('y'));
+  const examples = spec.k * spec.micro_batch;
+  const x = toTensor(input('x', examples));
+  const y = toTensor(input('y', examples));
   let loss = 0;
   let penalty = 0;
   const microNorm2: number[] = [];
   for (let k = 0; k < spec.k; k++) {
     const part = (whole: Tensor) => slice(whole, 0, k * spec.micro_batch, (k + 1) * spec.micro_batch);
     const draws: Draws = {
-      labels: () => part(toTensor(input('sampled_labels'))),
-      direction: (classes) => reshape(slice(toTensor(input('unit')), 0, k, k + 1), [classes]),
+      labels: () => part(toTensor(input('sampled_labels', examples))),
+      direction: (classes) => reshape(slice(toTensor(input('unit', spec.k)), 0, k, k + 1), [classes]),
     };
     const logits = model.forward(part(x));
     const labels = part(y);
@@ -107,18 +123,18 @@ export async function runParityCase(bytes: Uint8Array, origin: string): Promise<
     await read(...state.map(([, value]) => value)),
   );
   return {
-    case: spec.name,
+    case: spec.name ?? origin,
     method: spec.method,
     loss: relativeError([loss], input('expect/loss').data),
     penalty: relativeError([penalty], input('expect/penalty').data),
-    microNorm2: relativeError(microNorm2, input('expect/micro_norm2').data),
-    grad: worstTensor(gradients, group('expect/grad/'), origin),
-    after: worstTensor(after, group('expect/after/'), origin),
+    microNorm2: relativeError(microNorm2, input('expect/micro_norm2', spec.k).data),
+    grad: worstTensor(gradients, group('expect/grad/'), names),
+    after: worstTensor(after, group('expect/after/'), names),
   };
 }
 
-function parseSpec(text: string | undefined, origin: string): ParitySpec {
-  const expected = `${origin}: the metadata 'spec' should be JSON with model, method, micro_batch, k, lam and lr`;
+function parseSpec(text: string | undefined): ParitySpec {
+  const expected = "the metadata 'spec' should be JSON with model, method, micro_batch, k, lam and lr";
   let spec: Partial<ParitySpec>;
   try {
     spec = JSON.parse(text ?? 'null') ?? {};
@@ -126,8 +142,12 @@ function parseSpec(text: string | undefined, origin: string): ParitySpec {
     throw new Error(`${expected}; it is not JSON.`);
   }
   for (const field of ['micro_batch', 'k', 'lam', 'lr'] as const) {
-    if (typeof spec[field] !== 'number')
-      throw new Error(`${expected}; '${field}' is ${JSON.stringify(spec[field])}.`);
+    const value = spec[field];
+    const isCount = field === 'micro_batch' || field === 'k';
+    if (typeof value !== 'number' || (isCount && !(Number.isSafeInteger(value) && value > 0))) {
+      const kind = isCount ? 'a whole number from 1 on' : 'a number';
+      throw new Error(`${expected}; '${field}' is ${JSON.stringify(value)}, expected ${kind}.`);
+    }
   }
   if (!spec.method || !methodNames.includes(spec.method)) {
     throw new Error(
@@ -135,14 +155,10 @@ function parseSpec(text: string | undefined, origin: string): ParitySpec {
     );
   }
   if (!spec.model?.family) throw new Error(`${expected}; the model is ${JSON.stringify(spec.model)}.`);
-  return { ...spec, name: spec.name ?? origin } as ParitySpec;
+  return spec as ParitySpec;
 }
 
-function loadInitial(
-  model: ReturnType<typeof buildModel>,
-  initial: Map<string, RawTensor>,
-  origin: string,
-): void {
+function loadInitial(model: Module, initial: Map<string, RawTensor>): void {
   const { missing, unexpected } = model.loadStateDict(
     new Map([...initial].map(([name, raw]) => [name, toTensor(raw)])),
     { strict: false },
@@ -150,7 +166,7 @@ function loadInitial(
   const needed = missing.filter((name) => !name.endsWith('num_batches_tracked'));
   if (needed.length + unexpected.length > 0) {
     throw new Error(
-      `${origin}: the initial weights do not fit the model: missing ${needed.join(', ') || 'none'}, ` +
+      `the initial weights do not fit the model: missing ${needed.join(', ') || 'none'}, ` +
         `unexpected ${unexpected.join(', ') || 'none'}.`,
     );
   }
@@ -188,9 +204,10 @@ function relativeError(actual: ArrayLike<number>, expected: RawTensor['data']): 
 function worstTensor(
   actual: Map<string, NumberArray>,
   expected: Map<string, RawTensor>,
-  origin: string,
+  required: readonly string[],
 ): number {
-  if (expected.size === 0) throw new Error(`${origin}: there are no expected tensors to compare with.`);
+  const missing = required.filter((name) => !expected.has(name));
+  if (missing.length > 0) throw new Error(`expected values are missing for ${missing.join(', ')}.`);
   const reference = new Map(
     [...expected].map(([name, { data }]) => [name, Float64Array.from(data as ArrayLike<number>)]),
   );
@@ -200,7 +217,7 @@ function worstTensor(
     const a = actual.get(name);
     if (a?.length !== b.length) {
       throw new Error(
-        `${origin}: '${name}' has ${b.length} expected elements, the model ${a ? `has ${a.length}` : 'has no such tensor'}.`,
+        `'${name}' has ${b.length} expected elements, the model ${a ? `has ${a.length}` : 'has no such tensor'}.`,
       );
     }
     const error = distance(a, b) / Math.max(norm2(b), floor || 1);

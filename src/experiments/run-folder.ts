@@ -1,6 +1,7 @@
 /** The folder of a run: written under a temporary name, and given its own when it is whole. */
 import { execFile } from 'node:child_process';
-import { appendFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { currentDevice } from '../engine/index.ts';
@@ -15,12 +16,16 @@ export async function withRunFolder<T>(path: string, work: (folder: RunFolder) =
   const target = resolve(path);
   const present = await readdir(target).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new Error(`Could not use ${target} for the run: ${writeProblem(error, target)}`);
+    const problem =
+      error.code === 'ENOTDIR'
+        ? 'it is a file or lies below one; choose another folder.'
+        : writeProblem(error, target);
+    throw new Error(`Could not use ${target} for the run: ${problem}`, { cause: error });
   });
   if (present.length > 0) {
     throw new Error(`${target} is not empty; give the run a folder of its own, or remove that one.`);
   }
-  const temporary = `${target}.partial-${process.pid}`;
+  const temporary = `${target}.partial-${randomBytes(4).toString('hex')}`;
   try {
     await mkdir(dirname(target), { recursive: true });
     await mkdir(temporary);
@@ -29,15 +34,18 @@ export async function withRunFolder<T>(path: string, work: (folder: RunFolder) =
       cause: error,
     });
   }
-  try {
-    const result = await work(new RunFolder(temporary));
-    await rm(target, { recursive: true, force: true });
-    await rename(temporary, target);
-    return result;
-  } catch (error) {
+  const result = await work(new RunFolder(temporary)).catch(async (error: unknown) => {
     await rm(temporary, { recursive: true, force: true });
     throw error;
-  }
+  });
+  // An empty folder gives way; one that another filled meanwhile stays.
+  await rmdir(target).catch(() => undefined);
+  await rename(temporary, target).catch((error: unknown) => {
+    throw new Error(`${target} was filled during the run; its files are whole in ${temporary}.`, {
+      cause: error,
+    });
+  });
+  return result;
 }
 
 export class RunFolder {

@@ -43,7 +43,7 @@ export interface RunPoint {
 }
 
 export interface RunResult {
-  /** 'diverged': the loss stopped being a number, at the last point's step. */
+  /** 'diverged': the loss, in training or validation, stopped being a number, at the last point's step. */
   readonly status: 'finished' | 'diverged';
   readonly bestStep: number;
   readonly bestValidationAccuracy: number;
@@ -90,6 +90,7 @@ export async function runTraining(
     if (!Number.isFinite(loss)) status = 'diverged';
     if (step % config.evaluateEvery !== 0 && step !== config.steps && status === 'finished') continue;
     const validation = await training.evaluate(images.validation);
+    if (!Number.isFinite(validation.loss)) status = 'diverged';
     const norm2 = await training.microBatchGradientNorm2(config.measureBatches);
     const point: RunPoint = {
       step,
