@@ -87,7 +87,10 @@ export async function requestNodeDevice(
   const result = await requestNodeAdapter(choice);
   const { kind, adapter, name } = result;
   if (kind === 'reference' || !adapter) return { device: new ReferenceDevice(), adapter: result };
-  return { device: await createGpuDevice(adapter, { name, adapterClass: kind }), adapter: result };
+  return {
+    device: await createGpuDevice(adapter, { name, adapterClass: kind }),
+    adapter: result,
+  };
 }
 
 /** The line that announces what computes: kind, name, driver, and why nothing better was taken. */

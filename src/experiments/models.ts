@@ -15,13 +15,27 @@ export type ModelSpec =
   | ({ readonly family: 'vgg' } & VggSpecification)
   | ({ readonly family: 'mlp' } & MlpSpecification);
 
-/** A freshly initialised model; the generator decides its weights. Throws a sentence for a family it does not know. */
+/** What a description must have; the rest has defaults. */
+const requiredFields: Readonly<Record<ModelSpec['family'], readonly string[]>> = {
+  resnet: ['widths', 'blocks', 'classes'],
+  vgg: ['plan', 'hidden', 'classes', 'size'],
+  mlp: ['inputs', 'hidden', 'classes', 'activation'],
+};
+
+/**
+ * A freshly initialised model; the generator decides its weights. Throws a sentence for a family that it does not know,
+ * and for a description, as may come from a file, that lacks a field.
+ */
 export function buildModel(spec: ModelSpec, generator: Generator): Module {
+  if (!Object.hasOwn(requiredFields, spec.family)) {
+    throw new Error(`The model family '${spec.family}' is not known; expected resnet, vgg or mlp.`);
+  }
+  const missing = requiredFields[spec.family].filter((field) => !Object.hasOwn(spec, field));
+  if (missing.length > 0) {
+    throw new Error(`The model, a ${spec.family}, is described without ${missing.join(', ')}.`);
+  }
   if (spec.family === 'resnet') return resnet(spec, generator);
-  if (spec.family === 'vgg') return vgg(spec, generator);
-  if (spec.family === 'mlp') return mlp(spec, generator);
-  const { family } = spec as { family: string };
-  throw new Error(`The model family '${family}' is not known; expected resnet, vgg or mlp.`);
+  return spec.family === 'vgg' ? vgg(spec, generator) : mlp(spec, generator);
 }
 
 /** The models that the command line knows by name, for images of [channels, height, width]. */

@@ -18,7 +18,7 @@ export interface GpuDeviceOptions {
   readonly adapterClass: AdapterClass;
 }
 
-/** Plans kept at a time; the least recently used goes first. */
+/** Graphs whose plans are kept at a time; the least recently used goes first. */
 const maxPlans = 256;
 
 export class GpuDevice implements Device {
@@ -31,7 +31,7 @@ export class GpuDevice implements Device {
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
   readonly #staging: Staging;
-  readonly #plans = new Map<string, PreparedPlan>();
+  readonly #plans = new Map<string, PreparedPlan[]>();
   readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
   #profiler: Profiler | undefined;
   #planCount = 0;
@@ -156,27 +156,32 @@ export class GpuDevice implements Device {
 
   #planFor(graph: Graph, targets: readonly Target[]): { plan: PreparedPlan; ready: Promise<void> } {
     const kept = targets.map((target) => target.purpose === 'keep');
-    const key = `${kept.map(Number).join('')}${graph.key}`;
-    const known = this.#plans.get(key);
-    if (known) {
-      this.#plans.delete(key);
-      this.#plans.set(key, known);
-      return { plan: known, ready: Promise.resolve() };
-    }
-    const plan = new PreparedPlan(key, this.#makePlan(graph, kept), this.gpu, this.#pool, this.#pipelines);
+    // The graph's own string is the key: it is long, and hashed once however often a compiled function replays.
+    const siblings = this.#plans.get(graph.key) ?? [];
+    this.#plans.delete(graph.key);
+    this.#plans.set(graph.key, siblings);
+    const known = siblings.find((plan) => plan.kept.every((keeps, i) => keeps === kept[i]));
+    if (known) return { plan: known, ready: Promise.resolve() };
+    const made = this.#makePlan(graph, kept);
+    const plan = new PreparedPlan(graph.key, kept, made, {
+      gpu: this.gpu,
+      pool: this.#pool,
+      pipelines: this.#pipelines,
+    });
     const ready = plan.prepare(this.#errors);
     this.#planCount++;
-    this.#plans.set(key, plan);
-    for (const [oldest, old] of this.#plans) {
+    siblings.push(plan);
+    for (const [oldest, plans] of this.#plans) {
       if (this.#plans.size <= maxPlans) break;
-      old.dispose();
+      for (const old of plans) old.dispose();
       this.#plans.delete(oldest);
     }
     return { plan, ready };
   }
 
   #forget(plan: PreparedPlan): void {
-    if (this.#plans.get(plan.key) === plan) this.#plans.delete(plan.key);
+    const siblings = this.#plans.get(plan.key);
+    if (siblings?.includes(plan)) siblings.splice(siblings.indexOf(plan), 1);
   }
 
   /** A leaf's buffer: its own on this device, or the plan's, filled from the host when another value comes. */

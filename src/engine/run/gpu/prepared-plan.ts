@@ -23,8 +23,18 @@ interface PreparedStep {
 /** Bind groups kept per step: states swap between two buffers, a few of them at different times. */
 const maxBindGroups = 32;
 
+/** What a plan is prepared with. */
+interface Means {
+  readonly gpu: GPUDevice;
+  readonly pool: BufferPool;
+  readonly pipelines: PipelineCache;
+}
+
 export class PreparedPlan {
+  /** The graph's key. */
   readonly key: string;
+  /** For each target whether its value stays in a buffer of its own. */
+  readonly kept: readonly boolean[];
   readonly plan: Plan;
   readonly #gpu: GPUDevice;
   readonly #pool: BufferPool;
@@ -34,8 +44,9 @@ export class PreparedPlan {
   #uniforms: GPUBuffer | undefined;
   #steps: readonly PreparedStep[] = [];
 
-  constructor(key: string, plan: Plan, gpu: GPUDevice, pool: BufferPool, pipelines: PipelineCache) {
+  constructor(key: string, kept: readonly boolean[], plan: Plan, { gpu, pool, pipelines }: Means) {
     this.key = key;
+    this.kept = kept;
     this.plan = plan;
     this.#gpu = gpu;
     this.#pool = pool;

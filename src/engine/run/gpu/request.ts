@@ -1,6 +1,5 @@
 /** From an adapter to a device with all that the adapter allows. */
-import type { AdapterClass } from '../../plan/lowering.ts';
-import { GpuDevice } from './device.ts';
+import { GpuDevice, type GpuDeviceOptions } from './device.ts';
 
 const wantedLimits = [
   'maxBufferSize',
@@ -12,10 +11,7 @@ const wantedLimits = [
 ] as const;
 
 /** A device on `adapter` with the adapter's own limits. An adapter serves once: request another for another device. */
-export async function createGpuDevice(
-  adapter: GPUAdapter,
-  options: { readonly name: string; readonly adapterClass: AdapterClass },
-): Promise<GpuDevice> {
+export async function createGpuDevice(adapter: GPUAdapter, options: GpuDeviceOptions): Promise<GpuDevice> {
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
   const features = adapter.features.has('timestamp-query') ? (['timestamp-query'] as const) : [];
   const gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures: [...features] });

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { deviation, exceeds, mean, pairedDifference } from '../src/experiments/statistics.ts';
+
+describe('statistics', () => {
+  it('mean and deviation of 2, 4, 9 are 5 and sqrt(13)', () => {
+    expect(mean([2, 4, 9])).toBe(5);
+    // ((-3)^2 + (-1)^2 + 4^2) / 2 = 13
+    expect(deviation([2, 4, 9])).toBeCloseTo(Math.sqrt(13), 12);
+    expect(deviation([7])).toBeNaN();
+  });
+
+  it('a paired difference is taken seed by seed, with the 95 % interval of Student', () => {
+    // Differences 1, 2, 3: mean 2, deviation 1, half width 4.303 / sqrt(3).
+    const difference = pairedDifference([11, 22, 33], [10, 20, 30]);
+    expect(difference.mean).toBe(2);
+    expect(difference.n).toBe(3);
+    expect(difference.halfWidth).toBeCloseTo(4.303 / Math.sqrt(3), 12);
+  });
+
+  it.each([
+    [2, 12.706],
+    [5, 2.776],
+    [11, 2.228],
+    // Beyond the table its last entry, which is more than the true 2.201.
+    [12, 2.228],
+    [30, 2.228],
+  ])('%i pairs have the point %f', (n, t) => {
+    const values = Array.from({ length: n }, (_, i) => i);
+    const zeros = values.map(() => 0);
+    const { halfWidth } = pairedDifference(values, zeros);
+    expect(halfWidth).toBeCloseTo((t * deviation(values)) / Math.sqrt(n), 12);
+  });
+
+  it('a single pair has a mean and decides nothing', () => {
+    const single = pairedDifference([99], [1]);
+    expect(single).toEqual({ mean: 98, halfWidth: Infinity, n: 1 });
+    expect(exceeds(single)).toBe('not decidable');
+    expect(exceeds(single, 1000)).toBe('not decidable');
+  });
+
+  it('a bound is exceeded, not exceeded, or inside the interval', () => {
+    const interval = { mean: 3, halfWidth: 1, n: 4 };
+    expect(exceeds(interval)).toBe('holds');
+    expect(exceeds(interval, 1.9)).toBe('holds');
+    expect(exceeds(interval, 2)).toBe('not decidable');
+    expect(exceeds(interval, 3.9)).toBe('not decidable');
+    expect(exceeds(interval, 4)).toBe('does not hold');
+  });
+
+  it('equal results do not differ, and what is not a number decides nothing', () => {
+    expect(exceeds(pairedDifference([5, 6], [5, 6]))).toBe('does not hold');
+    expect(exceeds(pairedDifference([Number.NaN, 6], [5, 6]))).toBe('not decidable');
+  });
+});
