@@ -143,12 +143,12 @@ export function judgeClaims(runs: readonly ComparisonRun[]): Claim[] {
       evidence: `${method} - LB = ${points(gain)}${share(gain, gap)}`,
     });
   }
-  claims.push(gradientNormClaim(runs));
+  claims.push(gradientNormClaim(runs, gap));
   return claims;
 }
 
 /** H3: among the penalties, the closer the early gradient norm to SB's, the better the test accuracy. */
-function gradientNormClaim(runs: readonly ComparisonRun[]): Claim {
+function gradientNormClaim(runs: readonly ComparisonRun[], gap: PairedDifference): Claim {
   const early = (method: MethodName) =>
     mean(
       runsOf(runs, method).flatMap(({ result }) =>
@@ -170,7 +170,7 @@ function gradientNormClaim(runs: readonly ComparisonRun[]): Claim {
     id: 'H3',
     claim: 'Recovery goes with a micro-batch gradient norm close to that of SB early in training',
     // Of the 120 orders of five methods, 5 have a rank correlation of 0.9 or more with a given one.
-    verdict: rank >= 0.9 ? 'holds' : rank <= 0 ? 'does not hold' : 'not decidable',
+    verdict: needsGap(gap, rank >= 0.9 ? 'holds' : rank <= 0 ? 'does not hold' : 'not decidable'),
     evidence: Number.isNaN(rank)
       ? 'no rank correlation: the methods are all equal, or a gradient norm is not a number'
       : `rank correlation ${rank.toFixed(2)} over ${others.length} methods; closest to SB first: ${ranked.join(', ')}`,

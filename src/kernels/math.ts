@@ -1,6 +1,7 @@
 /**
  * Functions that WGSL lacks, or that adapters get wrong at the edges (NaN, infinity, zero) or in the last digits.
- * Each is plain arithmetic, good to a few units in the last place in f32 on any adapter.
+ * Each is plain arithmetic, good to a few units in the last place in f32 on any adapter (`exponential` and `power`,
+ * which rest on the adapter's exp, to about twenty).
  */
 
 const library: Record<string, string> = {

@@ -8,7 +8,7 @@ interface Lifetime {
   readonly lastStep: number;
 }
 
-/** Sizes come in steps of at most 19 % so that buffers of nearly equal size can be shared. */
+/** Sizes come in steps of at most 25 % so that buffers of nearly equal size can be shared. */
 export function roundedSize(bytes: number): number {
   if (bytes <= 256) return 256;
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);

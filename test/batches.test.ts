@@ -1,0 +1,68 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { setDevice } from '../src/engine/index.ts';
+import { ImageOrder, imageBatch } from '../src/experiments/batches.ts';
+import { devices } from './devices.ts';
+import { syntheticDataset } from './synthetic-images.ts';
+
+describe('the order of images', () => {
+  const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
+  const all = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+  it('holds every image once an epoch, each epoch in an order of its own', () => {
+    const order = new ImageOrder(50, 3);
+    const [first, second] = [order.take(50), order.take(50)];
+    expect(sorted(first)).toEqual(all(50));
+    expect(sorted(second)).toEqual(all(50));
+    expect(second).not.toEqual(first);
+    expect(first).not.toEqual(all(50));
+  });
+
+  it('is cut into full batches: what is left of an epoch opens the next batch', () => {
+    const whole = new ImageOrder(10, 1).take(30);
+    const order = new ImageOrder(10, 1);
+    const batches = Array.from({ length: 7 }, () => order.take(4));
+    expect(batches.every((batch) => batch.length === 4)).toBe(true);
+    expect(batches.flat()).toEqual(whole.slice(0, 28));
+    expect(order.position).toBe(28);
+    // One batch may be longer than an epoch.
+    expect(sorted(new ImageOrder(10, 1).take(20))).toEqual(sorted([...all(10), ...all(10)]));
+  });
+
+  it('is a function of seed and position', () => {
+    const resumed = new ImageOrder(10, 1);
+    resumed.position = 13;
+    expect(resumed.take(9)).toEqual(new ImageOrder(10, 1).take(22).slice(13));
+    expect(new ImageOrder(10, 2).take(10)).not.toEqual(new ImageOrder(10, 1).take(10));
+    // Both words of the seed count.
+    expect(new ImageOrder(10, 2 ** 32 + 1).take(10)).not.toEqual(new ImageOrder(10, 1).take(10));
+  });
+
+  it('gives every image every place', () => {
+    const epochs = 3000;
+    const order = new ImageOrder(5, 9);
+    const counts = Array.from({ length: 5 }, () => Array<number>(5).fill(0));
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      order.take(5).forEach((image, place) => {
+        counts[image][place]++;
+      });
+    }
+    // 600 each, with a standard deviation of sqrt(3000 * 0.2 * 0.8) = 22.
+    for (const count of counts.flat()) expect(Math.abs(count - epochs / 5)).toBeLessThan(4.5 * 22);
+  });
+});
+
+describe.each(devices)('a batch on $name', ({ device }) => {
+  beforeEach(() => setDevice(device));
+
+  it('holds the raw pixels and labels of the images asked for, in that order', async () => {
+    const { train } = syntheticDataset({ train: 6, test: 1, shape: [2, 3, 4] });
+    const indices = [4, 0, 4, 5];
+    const [pixels, labels] = imageBatch(train, indices);
+    expect(pixels.shape).toEqual([4, 2, 3, 4]);
+    expect([pixels.dtype, labels.dtype]).toEqual(['f32', 'i32']);
+    expect(Array.from(await labels.data())).toEqual(indices.map((index) => train.labels[index]));
+    expect(Array.from(await pixels.data())).toEqual(
+      indices.flatMap((index) => Array.from(train.images.slice(24 * index, 24 * (index + 1)))),
+    );
+  });
+});

@@ -1,0 +1,60 @@
+/** One micro-batch of a tiny smooth model with one of the methods, for tests. */
+import { read, type Tensor, tensor } from '../src/engine/index.ts';
+import {
+  type Draws,
+  hasPenalty,
+  type MethodName,
+  type MicroStep,
+  methodNames,
+  microStep,
+} from '../src/experiments/methods.ts';
+import type { ModelSpec } from '../src/experiments/models.ts';
+import type { Module } from '../src/nn/index.ts';
+
+export const classes = 3;
+export const smooth: ModelSpec = { family: 'mlp', inputs: 3, hidden: [4], classes, activation: 'tanh' };
+export const penalised = methodNames.filter(hasPenalty);
+
+/** Draws that a test knows. */
+export const fixedDraws: Draws = {
+  labels: ({ shape: [n] }) => tensor(Int32Array.from({ length: n }, (_, i) => (2 * i + 1) % classes)),
+  direction: () => tensor([2 / 3, -1 / 3, 2 / 3]),
+};
+
+export function inputs(count: number): { x: Tensor; y: Tensor } {
+  const values = Float64Array.from({ length: 3 * count }, (_, i) => Math.sin(2.3 * i + 0.4));
+  return {
+    x: tensor(values, { shape: [count, 3] }),
+    y: tensor(Int32Array.from({ length: count }, (_, i) => (i * i) % classes)),
+  };
+}
+
+/** What one micro-batch gives: all examples of x. */
+export function stepOf(
+  model: Module,
+  method: MethodName,
+  { x, y }: { x: Tensor; y: Tensor },
+  {
+    lambda = 1,
+    microBatches = 1,
+    draws = fixedDraws,
+  }: { lambda?: number; microBatches?: number; draws?: Draws } = {},
+): MicroStep {
+  const micro = { logits: model.forward(x), labels: y, draws };
+  return microStep({ method, lambda, microBatches }, model.parameters(), micro);
+}
+
+/** The value of R_M. */
+export async function penaltyOf({ penalty }: MicroStep): Promise<number> {
+  if (!penalty) throw new Error('The method has no penalty.');
+  return penalty.item();
+}
+
+/** The elements of all tensors, one after the other. */
+export async function flat(tensors: readonly Tensor[]): Promise<number[]> {
+  return (await read(...tensors)).flatMap((values) => Array.from(values));
+}
+
+export function squaredNorm(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value ** 2, 0);
+}
