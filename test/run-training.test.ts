@@ -1,8 +1,8 @@
 /** A whole run: when it looks, which checkpoint it reports, and how it ends when the loss is lost. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createGenerator, read, setDevice } from '../src/engine/index.ts';
+import { createGenerator, type NumberArray, read, setDevice } from '../src/engine/index.ts';
 import { noAugmentation } from '../src/experiments/augment.ts';
-import { buildModel } from '../src/experiments/models.ts';
+import { buildModel, type ModelSpec } from '../src/experiments/models.ts';
 import {
   type RunConfig,
   type RunImages,
@@ -12,12 +12,13 @@ import {
 } from '../src/experiments/run-training.ts';
 import { Training } from '../src/experiments/training.ts';
 import type { Module } from '../src/nn/index.ts';
-import { reference } from './devices.ts';
+import { expectClose, reference } from './devices.ts';
 import { syntheticDataset } from './synthetic-images.ts';
 
 const { train, test, mean, std } = syntheticDataset({ train: 20, test: 12, shape: [1, 4, 4] });
 const validation = syntheticDataset({ train: 20, test: 40, shape: [1, 4, 4] }).test;
 const images: RunImages = { train, validation, test, mean, std };
+const dense: ModelSpec = { family: 'mlp', inputs: 16, hidden: [4], classes: 4, activation: 'relu' };
 const config: RunConfig = {
   method: 'GN',
   model: { family: 'resnet', widths: [3], blocks: [1], classes: 4, channels: 1 },
@@ -98,40 +99,33 @@ describe('a run', () => {
     expect(accuracies.at(-1)).toBeLessThan(best);
   });
 
-  it('starts from the weights that the seed gives', async () => {
-    let weights: number[] = [];
-    // A step that moves nothing that can be seen.
-    await runTraining({ ...config, method: 'LB', lambda: 0, learningRate: 1e-300, steps: 1 }, images, {
+  it('starts from the weights that the seed gives, and takes the first of equal checkpoints', async () => {
+    let weights: NumberArray[] = [];
+    // Steps that move nothing that can be seen.
+    const still: RunConfig = { ...config, model: dense, learningRate: 1e-300, steps: 3, evaluateEvery: 1 };
+    const result = await runTraining(still, images, {
       onFinish: async (model) => {
-        weights = (await read(...model.parameters())).flatMap((values) => Array.from(values));
+        weights = await read(...model.parameters());
       },
     });
-    const fresh = await read(...buildModel(config.model, createGenerator(config.seed)).parameters());
-    expect(weights).toEqual(fresh.flatMap((values) => Array.from(values)));
+    const fresh = await read(...buildModel(dense, createGenerator(config.seed)).parameters());
+    expect(weights).toHaveLength(fresh.length);
+    fresh.forEach((values, i) => {
+      expectClose(weights[i], values, 1e-200, `parameter ${i}`);
+    });
+    expect(new Set(result.points.map((point) => point.validationAccuracy)).size).toBe(1);
+    expect(result.bestStep).toBe(1);
   });
 });
 
 describe('a run whose loss is lost', () => {
   beforeEach(() => setDevice(reference));
-  const model: RunConfig['model'] = {
-    family: 'mlp',
-    inputs: 16,
-    hidden: [4],
-    classes: 4,
-    activation: 'relu',
-  };
-  const hot: RunConfig = { ...config, model, learningRate: 1e200, steps: 9, evaluateEvery: 4 };
+  const hot: RunConfig = { ...config, model: dense, learningRate: 1e200, steps: 9, evaluateEvery: 4 };
 
   async function watched(changes: Partial<RunConfig>) {
     const steps: number[] = [];
-    let weights: number[] = [];
-    const watcher: RunWatcher = {
-      onStep: (step) => steps.push(step),
-      onFinish: async (trained) => {
-        weights = (await read(...trained.parameters())).flatMap((values) => Array.from(values));
-      },
-    };
-    return { result: await runTraining({ ...hot, ...changes }, images, watcher), steps, weights };
+    const watcher: RunWatcher = { onStep: (step) => steps.push(step) };
+    return { result: await runTraining({ ...hot, ...changes }, images, watcher), steps };
   }
 
   it('ends there, evaluated a last time', async () => {

@@ -89,7 +89,8 @@ async function train(options: Options): Promise<void> {
       const { points, ...rest } = await runTraining(config, images, {
         onStep: (step) => progress.update(step, note),
         onPoint: (point) => {
-          note = `loss ${point.trainLoss.toFixed(3)}, validation ${percent(point.validationAccuracy)}`;
+          note = `loss ${point.trainLoss.toPrecision(4)}, validation ${percent(point.validationAccuracy)}`;
+          progress.update(point.step, note);
           return run.append('metrics.jsonl', point);
         },
         onFinish: async (model) => run.write('weights.safetensors', await saveWeights(model)),

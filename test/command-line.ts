@@ -1,0 +1,26 @@
+/** Calling regrad as people do, for tests. */
+import { spawnSync } from 'node:child_process';
+import { Command } from 'commander';
+
+/** Runs the command line from the checkout with nothing in its environment but `env`. */
+export function regrad(args: readonly string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/regrad.mjs', ...args], {
+    env,
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+/**
+ * What one verb says to arguments that it must refuse before it computes anything, without a process of its own:
+ * commander's message for wrong usage, else that of the error.
+ */
+export async function refusal(addVerb: (program: Command) => void, args: readonly string[]): Promise<string> {
+  const program = new Command('regrad').exitOverride().configureOutput({ writeErr: () => undefined });
+  addVerb(program);
+  const error = await program.parseAsync([...args], { from: 'user' }).then(
+    () => new Error(`It was accepted: ${args.join(' ')}`),
+    (thrown: Error) => thrown,
+  );
+  return error.message;
+}
