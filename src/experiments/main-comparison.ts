@@ -51,10 +51,10 @@ export const quickComparison: ComparisonConfig = {
   testImages: 1000,
   microBatch: 16,
   microBatches: 3,
-  steps: 128,
+  steps: 160,
   evaluateEvery: 16,
   measureBatches: 4,
-  seeds: [0, 1, 2, 3],
+  seeds: [0, 1, 2],
   methods: {
     SB: { learningRate: 1, lambda: 0 },
     LB: { learningRate: 1, lambda: 0 },
