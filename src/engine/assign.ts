@@ -31,7 +31,9 @@ export function assign(target: Tensor, value: Tensor): void {
       `assign: ${value.dtype}${formatShape(value.shape)} cannot replace ${target.dtype}${formatShape(target.shape)}.`,
     );
   }
-  if (old.value?.kind === 'gone') throw new Error(`assign: ${old.value.reason}`);
+  for (const { value: held } of [old, value.node]) {
+    if (held?.kind === 'gone') throw new Error(`assign: ${held.reason}`);
+  }
   const node = leafNode(target.shape, target.dtype);
   node.source = value.node;
   const owner = old.owner ?? new WeakRef(target);

@@ -1,15 +1,17 @@
 /** Recording a function once and replaying it: a training step without the recording. */
 import { collectUpdates, nextUpdate, undoUpdates } from './assign.ts';
-import { currentDevice } from './device.ts';
+import { currentDevice, type Device } from './device.ts';
 import type { DType } from './dtype.ts';
 import { runGraph, runWaitingUpdates } from './evaluate.ts';
-import { buildGraph, type Graph } from './plan/graph.ts';
+import { buildGraph, type Graph, resolve } from './plan/graph.ts';
 import { formatShape, type Shape } from './shape.ts';
 import { leafNode, type Node } from './tape.ts';
 import { Tensor } from './tensor.ts';
 
 interface Recording {
   readonly graph: Graph;
+  /** Settles when the values are there that the function takes from earlier recordings. */
+  readonly ready: Promise<unknown>;
   /** For each leaf of the graph the node to start a replay from. */
   readonly leaves: readonly ((args: readonly Tensor[]) => Node)[];
   readonly outputs: readonly { readonly shape: Shape; readonly dtype: DType }[];
@@ -39,9 +41,11 @@ export function compile<Args extends readonly Tensor[]>(
   const recordings = new Map<string, Recording>();
   return async (...args) => {
     const device = await currentDevice();
-    await runWaitingUpdates();
+    // From here to the run nothing waits: an assign in between would be taken for the function's own.
+    const earlier = runWaitingUpdates(device);
+    earlier.catch(() => {});
     const key = args.map((arg) => `${arg.dtype}${formatShape(arg.shape)}`).join();
-    const recording = recordings.get(key) ?? recordFunction(fn, args);
+    const recording = recordings.get(key) ?? recordFunction(device, fn, args);
     recordings.set(key, recording);
     const { graph, leaves, outputs, states } = recording;
     const nodes = outputs.map(({ shape, dtype }) => resultNode(shape, dtype));
@@ -54,7 +58,7 @@ export function compile<Args extends readonly Tensor[]>(
       undoUpdates(updates);
       throw error;
     }
-    await run.results;
+    await Promise.all([earlier, recording.ready, run.results]);
     const results = nodes.map((node) => new Tensor(node));
     return recording.returnsOne ? results[0] : results;
   };
@@ -68,23 +72,56 @@ function resultNode(shape: Shape, dtype: DType): Node {
 }
 
 function recordFunction<Args extends readonly Tensor[]>(
+  device: Device,
   fn: (...args: Args) => Tensor | readonly Tensor[],
   args: Args,
 ): Recording {
   const placeholders = args.map((arg) => new Tensor(leafNode(arg.shape, arg.dtype)));
   const places = new Map(placeholders.map((placeholder, at) => [placeholder.node, at]));
-  const { result, updates } = collectUpdates(() => fn(...(placeholders as unknown as Args)));
-  const outputs: readonly Tensor[] = result instanceof Tensor ? [result] : result;
-  const targets = [...outputs.map((output) => output.node), ...updates.map(({ node }) => node)];
+  const start = leafNode([], 'f32').id;
+  const { result, updates } = collectUpdates(() => {
+    const returned = fn(...(placeholders as unknown as Args));
+    const tensors: readonly Tensor[] = returned instanceof Tensor ? [returned] : returned;
+    // Their nodes now: a state that is returned stands for its old value again when recording ends.
+    return { one: returned instanceof Tensor, nodes: tensors.map(({ node }) => node) };
+  });
+  const states = updates.map(({ target }) => target);
+  const argument = placeholders.findIndex((placeholder) => states.includes(placeholder));
+  if (argument >= 0) {
+    throw new Error(
+      `compile: the function assigns to its argument ${argument}, of shape ${formatShape(args[argument].shape)}; the ` +
+        'tensor that is passed would not change. Let the function use the state itself, not take it as an argument.',
+    );
+  }
+  const targets = [...result.nodes, ...updates.map(({ node }) => node)];
+  const ready = keepEarlier(device, targets, start);
+  ready.catch(() => {});
   const graph = buildGraph(targets, (node) => places.has(node));
   return {
     graph,
+    ready,
     leaves: graph.leaves.map((node) => {
       const at = places.get(node);
       return at === undefined ? () => node.owner?.deref()?.node ?? node : (given) => given[at].node;
     }),
-    outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })),
-    returnsOne: result instanceof Tensor,
-    states: updates.map(({ target }) => target),
+    outputs: result.nodes.map(({ shape, dtype }) => ({ shape, dtype })),
+    returnsOne: result.one,
+    states,
   };
+}
+
+/**
+ * Computes what the function uses of results recorded before it: they mean the states of that time, and a replay must
+ * not make them again from later ones.
+ */
+function keepEarlier(device: Device, targets: readonly Node[], start: number): Promise<unknown> {
+  const earlier: Node[] = [];
+  const found = new Set(targets.map(resolve));
+  for (const node of found) {
+    if (node.value !== undefined || node.inputs.length === 0) continue;
+    if (node.id < start) earlier.push(node);
+    else for (const input of node.inputs) found.add(resolve(input));
+  }
+  if (earlier.length === 0) return Promise.resolve();
+  return runGraph(device, buildGraph(earlier), earlier, 'keep', []).results;
 }

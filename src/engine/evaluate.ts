@@ -19,9 +19,12 @@ export async function evaluate(nodes: readonly Node[], purpose: 'read' | 'keep')
   return runGraph(device, graph, nodes.map(resolve), purpose, updates).results;
 }
 
-/** Computes what `assign` left waiting: when this resolves, nothing is. */
-export async function runWaitingUpdates(): Promise<void> {
-  while (waitingUpdates().length > 0) await evaluate([], 'keep');
+/** Hands over what `assign` left waiting: when this returns nothing is, and the promise tells whether all went well. */
+export function runWaitingUpdates(device: Device): Promise<unknown> {
+  const updates = waitingUpdates();
+  if (updates.length === 0) return Promise.resolve();
+  const graph = buildGraph(updates.map(({ node }) => node));
+  return runGraph(device, graph, [], 'keep', updates).results;
 }
 
 /** Runs a graph whose targets are `nodes`, then `updates`, and stores the values that stay in their nodes. */

@@ -205,7 +205,7 @@ function points({ mean: center, halfWidth, n }: PairedDifference): string {
 function share(gain: PairedDifference, gap: PairedDifference): string {
   return exceeds(gap) === 'holds'
     ? `, ${((100 * gain.mean) / gap.mean).toFixed(0)} % of the gap`
-    : ', and no gap to recover';
+    : ', the gap itself not being established';
 }
 
 /** The report as Markdown. */

@@ -8,6 +8,7 @@ import { full, Tensor } from '../tensor.ts';
 import { checkFloat } from './checks.ts';
 import { binary, type Operand, unary } from './row.ts';
 import { eq, greater, greaterEqual, logicalAnd, where } from './selection.ts';
+import { unchanged } from './view.ts';
 
 export type { Operand } from './row.ts';
 
@@ -157,7 +158,7 @@ export function pow(a: Operand, b: Operand): Tensor {
   if (a instanceof Tensor && typeof b === 'number') {
     if (b === 0) return full(a.shape, 1);
     if (b === 0.5) return sqrt(a);
-    if (b === 1) return a;
+    if (b === 1) return unchanged(a);
     if (b === 2) return square(a);
     if (b === 3) return mul(square(a), a);
   }

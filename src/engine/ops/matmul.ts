@@ -45,7 +45,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     );
   }
   if (b.shape.length === 2) {
-    const rows = reshape(a, [sizeOf(a.shape.slice(0, -1)), k]);
+    const rows = a.shape.length === 2 ? a : reshape(a, [sizeOf(a.shape.slice(0, -1)), k]);
     return reshape(product(rows, b, false, false), [...a.shape.slice(0, -1), n]);
   }
   const batch = broadcastShapes(

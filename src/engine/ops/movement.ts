@@ -17,7 +17,7 @@ import {
 import type { Operation } from '../tape.ts';
 import { record, type Tensor } from '../tensor.ts';
 import { sum } from './reduction.ts';
-import { moves, readStrided } from './view.ts';
+import { moves, readStrided, unchanged } from './view.ts';
 
 const reshapeOperation: Operation = {
   name: 'reshape',
@@ -39,7 +39,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
       `reshape: shape ${formatShape(x.shape)} has ${x.size} elements, which do not fit ${formatShape(shape)}.`,
     );
   }
-  return sameShape(result, x.shape) ? x : record(reshapeOperation, [x], result, x.dtype);
+  return sameShape(result, x.shape) ? unchanged(x) : record(reshapeOperation, [x], result, x.dtype);
 }
 
 const expandOperation: Operation = {
@@ -78,7 +78,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   if (!sameShape(broadcastShapes('expand', x.shape, shape), shape)) {
     throw new ShapeError(`expand: shape ${formatShape(x.shape)} cannot become ${formatShape(shape)}.`);
   }
-  return sameShape(x.shape, shape) ? x : record(expandOperation, [x], [...shape], x.dtype);
+  return sameShape(x.shape, shape) ? unchanged(x) : record(expandOperation, [x], [...shape], x.dtype);
 }
 
 /** Sums the dims that expanding `shape` to x's shape would have repeated. */
@@ -98,7 +98,7 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
       `permute: expected every dim of shape ${formatShape(x.shape)} once, got the order ${formatShape(order)}.`,
     );
   }
-  if (dims.every((dim, at) => dim === at)) return x;
+  if (dims.every((dim, at) => dim === at)) return unchanged(x);
   const inverse = dims.map((_, dim) => dims.indexOf(dim));
   const operation: Operation = {
     name: 'permute',

@@ -13,6 +13,7 @@ import { reshape } from './movement.ts';
 import { argMax, sum } from './reduction.ts';
 import { cast, eq, greater, less, logicalAnd, logicalOr } from './selection.ts';
 import { slice } from './slicing.ts';
+import { unchanged } from './view.ts';
 
 export interface Generator {
   /** u32 [4]: seed (low, high word), stream, draws so far. Save it to continue; assign it to go back. */
@@ -167,6 +168,6 @@ export function permutation(generator: Generator, count: number): Tensor {
 export function dropout(generator: Generator, x: Tensor, p = 0.5): Tensor {
   checkFloat('dropout', x);
   if (!(p >= 0 && p < 1)) throw new RangeError(`dropout: p is ${p}, expected 0 <= p < 1.`);
-  if (p === 0) return x;
+  if (p === 0) return unchanged(x);
   return mul(x, mul(bernoulli(generator, x.shape, 1 - p), 1 / (1 - p)));
 }

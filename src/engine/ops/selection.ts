@@ -4,6 +4,7 @@ import { broadcastShapes, formatShape } from '../shape.ts';
 import { record, Tensor } from '../tensor.ts';
 import { mul } from './elementwise.ts';
 import { apply, binary, type Operand, operandTo, operationOf, type Row, unary } from './row.ts';
+import { unchanged } from './view.ts';
 
 // ---- two operands, ties and bounds ----------------------------------------------------------------------------
 
@@ -176,7 +177,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 export function cast(x: Tensor, dtype: DType): Tensor {
   if (!allDTypes.includes(dtype))
     throw new TypeError(`cast: '${dtype}' is no dtype; expected f32, i32, u32 or bool.`);
-  if (x.dtype === dtype) return x;
+  if (x.dtype === dtype) return unchanged(x);
   const from = x.dtype;
   const operation = operationOf({
     name: `cast to ${dtype}`,

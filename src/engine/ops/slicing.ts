@@ -6,7 +6,7 @@ import { full, record, type Tensor } from '../tensor.ts';
 import { add } from './elementwise.ts';
 import { unsqueeze } from './movement.ts';
 import { logicalOr } from './selection.ts';
-import { moves, readStrided } from './view.ts';
+import { moves, readStrided, unchanged } from './view.ts';
 
 /** Elements start, start + step, ... below `end` along one dim; negative positions count from the back. */
 export function slice(x: Tensor, dim: number, start: number, end?: number, step = 1): Tensor {
@@ -20,7 +20,7 @@ export function slice(x: Tensor, dim: number, start: number, end?: number, step 
   }
   const first = position(start);
   const length = Math.max(0, Math.ceil((position(end ?? size) - first) / step));
-  if (length === size) return x;
+  if (length === size) return unchanged(x);
   const operation: Operation = {
     name: 'slice',
     key: `slice(${at},${first},${step})`,
@@ -107,11 +107,12 @@ export function pad(x: Tensor, amounts: readonly (readonly [number, number])[], 
         `got ${JSON.stringify(amounts)}.`,
     );
   }
-  return amounts.reduce(
+  const result = amounts.reduce(
     (padded, [before, after], dim) =>
       before + after === 0 ? padded : embed(padded, dim, before, 1, before + x.shape[dim] + after, value),
     x,
   );
+  return unchanged(result);
 }
 
 /** Joins tensors along an existing dim; all other sizes must agree. */
@@ -140,7 +141,7 @@ export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
     joined = joined === undefined ? placed : combine(joined, placed);
     offset += length;
   }
-  return joined ?? first;
+  return unchanged(joined ?? first);
 }
 
 /** Joins tensors of one shape along a new dim. */

@@ -34,7 +34,10 @@ export function groupEntries(graph: Graph, { stored, base, reads }: Fusion, maxB
       if (inside ? !aligned : from !== undefined && from > group.order) return false;
       if (!inside && !group.reads.has(read)) buffers++;
     }
-    return buffers <= maxBuffers;
+    // A reduction in parts is folded by a launch that reads one buffer and writes one for every member.
+    const folds =
+      graph.entries[at].operation.lowering.kind === 'reduction' ? 2 * (group.members.length + 1) : 0;
+    return Math.max(buffers, folds) <= maxBuffers;
   };
 
   graph.entries.forEach((entry, at) => {
