@@ -1,5 +1,6 @@
 /** Reverse-mode differentiation. It records ordinary operations, so what it returns can be differentiated again. */
 import { add } from './ops/elementwise.ts';
+import { unchanged } from './ops/view.ts';
 import { formatShape, ShapeError, sameShape } from './shape.ts';
 import type { Node } from './tape.ts';
 import { full, Tensor, zeros } from './tensor.ts';
@@ -55,7 +56,7 @@ function backward(output: Tensor, wanted: readonly Tensor[], outputGradient: Ten
     );
   }
   const path = nodesBetween(output.node, wanted);
-  const gradients = new Map<Node, Tensor>([[output.node, outputGradient]]);
+  const gradients = new Map<Node, Tensor>([[output.node, unchanged(outputGradient)]]);
   for (const node of [...path].reverse()) {
     const handles = node.inputs.map((input) => new Tensor(input));
     const g = gradients.get(node);

@@ -23,8 +23,9 @@ interface Recording {
 /**
  * A function that records `fn` once for every combination of argument shapes and dtypes, and afterwards replays the
  * kernels with new arguments. `fn` must record the same operations every time: what it reads from outside as numbers
- * is fixed at the first call. Assignments in it (an optimiser's step, running statistics, random states) take place
- * at every call, on the states' values at that time.
+ * is fixed at the first call, and so is a result recorded outside (a copy of the first weights). Assignments in it (an
+ * optimiser's step, running statistics, random states) take place at every call, on the states' values at that time;
+ * assigning to an argument is an error.
  *
  * The result is what `fn` returns, computed: its elements are on the host, so `item()` and `data()` cost nothing.
  * Arguments must be tensors with values.

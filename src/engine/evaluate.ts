@@ -14,7 +14,11 @@ export async function evaluate(nodes: readonly Node[], purpose: 'read' | 'keep')
   const known = nodes.map(({ value }) =>
     value?.kind === 'host' && purpose === 'read' ? value.data : undefined,
   );
-  if (updates.length === 0 && known.every((data) => data !== undefined)) return known;
+  if (updates.length === 0 && known.every((data) => data !== undefined)) {
+    return known.map((data) =>
+      device.kind === 'gpu' && data instanceof Float64Array ? Float32Array.from(data) : data,
+    );
+  }
   const graph = buildGraph([...nodes, ...updates.map(({ node }) => node)]);
   return runGraph(device, graph, nodes.map(resolve), purpose, updates).results;
 }
@@ -71,6 +75,8 @@ const replaced =
   'This value of a parameter was assigned over more than once since; read what depends on it before the second update.';
 
 function own(device: Device, node: Node, value: NonNullable<Node['value']>): void {
+  // The same tensor was asked for twice: one value is enough.
+  if (node.value?.kind === 'device') node.value.storage.release();
   node.value = value;
   if (value.kind === 'device') device.releaseWhenCollected(node, value.storage);
 }

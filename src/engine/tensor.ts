@@ -178,7 +178,8 @@ function fullOperation(value: number): Operation {
     name: 'full',
     key: `full(${Object.is(value, -0) ? '-0' : value})`,
     gradients: [],
-    reference: (_, entry: Entry) => referenceArray(entry.dtype, sizeOf(entry.shape)).fill(value),
+    reference: (_, { dtype, shape }: Entry) =>
+      referenceArray(dtype, sizeOf(shape)).fill(dtype === 'bool' ? Number(Boolean(value)) : value),
     lowering: { kind: 'inline', cost: 0, emit: (emitter, _, entry) => emitter.constant(value, entry.dtype) },
   };
 }

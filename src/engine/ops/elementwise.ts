@@ -32,6 +32,7 @@ export const mul = binary({
   name: 'mul',
   wgsl: ([a, b]) => `${a} * ${b}`,
   reference: (a, b) => a * b,
+  integerReference: Math.imul,
   gradients: [(g, [, b]) => mul(g, b), (g, [a]) => mul(g, a)],
 });
 
@@ -74,6 +75,7 @@ export const square = unary({
   name: 'square',
   wgsl: ([x]) => `${x} * ${x}`,
   reference: (x) => x * x,
+  integerReference: (x) => Math.imul(x, x),
   gradients: [(g, [x]) => mul(g, mul(x, 2))],
 });
 

@@ -18,6 +18,8 @@ export interface Row {
   readonly attributes?: string;
   readonly wgsl: (args: readonly string[], dtype: DType) => string;
   readonly reference: (...args: number[]) => number;
+  /** For i32 and u32, where the reference's float64 could not hold the result (default: the same). */
+  readonly integerReference?: (...args: number[]) => number;
   readonly gradients: readonly (GradientRule | 'zero' | 'none')[];
   /** Arithmetic per element, in multiplications (default 1). */
   readonly cost?: number;
@@ -32,7 +34,10 @@ export function operationOf(row: Row): Operation {
     name: row.name,
     key: row.attributes === undefined ? row.name : `${row.name}(${row.attributes})`,
     gradients: row.gradients,
-    reference: (inputs, entry) => mapElements(row.reference, inputs, entry.dtype, sizeOf(entry.shape)),
+    reference: (inputs, { dtype, shape }) => {
+      const formula = dtype === 'f32' ? row.reference : (row.integerReference ?? row.reference);
+      return mapElements(formula, inputs, dtype, sizeOf(shape));
+    },
     lowering: {
       kind: 'inline',
       aligned: true,
@@ -77,7 +82,7 @@ export function apply(row: Row, operation: Operation, operands: readonly Operand
 }
 
 /** An integer tensor takes whole numbers only, and an unsigned one none below 0. */
-function checkNumber(operation: string, value: number, tensors: readonly Tensor[]): void {
+export function checkNumber(operation: string, value: number, tensors: readonly Tensor[]): void {
   const [tensor] = tensors;
   if (tensor === undefined || tensor.dtype === 'f32') return;
   if (Number.isInteger(value) && (value >= 0 || tensor.dtype === 'i32')) return;

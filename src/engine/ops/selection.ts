@@ -3,7 +3,7 @@ import { allDTypes, type DType, floatDTypes, numericDTypes } from '../dtype.ts';
 import { broadcastShapes, formatShape } from '../shape.ts';
 import { record, Tensor } from '../tensor.ts';
 import { mul } from './elementwise.ts';
-import { apply, binary, type Operand, operandTo, operationOf, type Row, unary } from './row.ts';
+import { apply, binary, checkNumber, type Operand, operandTo, operationOf, type Row, unary } from './row.ts';
 import { unchanged } from './view.ts';
 
 // ---- two operands, ties and bounds ----------------------------------------------------------------------------
@@ -55,9 +55,9 @@ function clampExpression(x: string, low: number, high: number): string {
 }
 
 function literal(value: number): string {
-  if (!Number.isFinite(value))
-    return Number.isNaN(value) ? 'nanValue()' : value > 0 ? 'infinity()' : '-infinity()';
-  return `f32(${Math.fround(value)})`;
+  const rounded = Math.fround(value);
+  if (Number.isFinite(rounded)) return `f32(${rounded})`;
+  return rounded > 0 ? 'infinity()' : '-infinity()';
 }
 
 // ---- comparisons and logic: derivative zero -------------------------------------------------------------------
@@ -165,6 +165,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
     const choices = values.map((value) => value.dtype + formatShape(value.shape)).join(' and ');
     throw new TypeError(`where: the choices are ${choices}; expected one dtype.`);
   }
+  for (const operand of [a, b]) if (typeof operand === 'number') checkNumber('where', operand, values);
   const shape = broadcastShapes('where', condition.shape, ...values.map((value) => value.shape));
   const inputs = [condition, a, b].map((operand, i) => operandTo(operand, shape, i === 0 ? 'bool' : dtype));
   return record(select, inputs, shape, dtype);

@@ -13,8 +13,11 @@ import type { InlineEmitter } from './lowering.ts';
 /** WGSL type of an element in a buffer. */
 const storedType = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' } as const;
 
-/** Numbers that formulas are written with stay literals; others travel by uniform and share the kernel's text. */
-const literalNumbers = new Set([0, 1, -1, 2, -2, 0.5, -0.5]);
+/**
+ * Numbers that formulas are written with stay literals; others travel by uniform and share the kernel's text. So does 0:
+ * adapters turn x * 0 into 0 even for NaN and infinity, and WGSL refuses 1 / 0.
+ */
+const literalNumbers = new Set([1, -1, 2, -2, 0.5, -0.5]);
 
 export class Emitter {
   readonly #entries: readonly GraphEntry[];
