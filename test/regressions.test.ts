@@ -7,10 +7,12 @@ import {
   clamp,
   compile,
   concat,
+  crossEntropy,
   div,
   eq,
   expand,
   full,
+  grad,
   mul,
   pad,
   permute,
@@ -159,5 +161,18 @@ describe.each(devices)('on $name', ({ device }) => {
   it('a tensor of numbers reads as what the device holds of it', async () => {
     const [value] = await tensor([0.1]).data();
     expect(value).toBe(device.kind === 'gpu' ? Math.fround(0.1) : 0.1);
+  });
+
+  it('a label that names no class makes loss and gradient NaN, not zero', async () => {
+    const logits = tensor([
+      [1, 2, 3],
+      [3, 1, 2],
+    ]);
+    for (const wrong of [3, -1]) {
+      const losses = crossEntropy(logits, tensor(Int32Array.of(0, wrong)), { reduction: 'none' });
+      const [values, gradient] = await read(losses, grad(sum(losses), logits));
+      expect([...values].map(Number.isNaN)).toEqual([false, true]);
+      expect([...gradient].map(Number.isNaN)).toEqual([false, false, false, true, true, true]);
+    }
   });
 });

@@ -6,7 +6,7 @@ import { add, div, erf, exp, log, mul, neg, pow, rsqrt, sigmoid, square, sub, ta
 import { oneHot } from './indexing.ts';
 import { reshape } from './movement.ts';
 import { max, mean, sum } from './reduction.ts';
-import { notEqual, where } from './selection.ts';
+import { greaterEqual, less, logicalAnd, notEqual, where } from './selection.ts';
 
 /** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
@@ -48,7 +48,8 @@ function reduced(losses: Tensor, reduction: LossReduction): Tensor {
 
 /**
  * Cross entropy of logits [N, classes] and integer labels [N]: -log softmax(z)[label], reduced (PyTorch's
- * `cross_entropy`). labelSmoothing e mixes the one-hot target with e / classes everywhere.
+ * `cross_entropy`). labelSmoothing e mixes the one-hot target with e / classes everywhere. A label out of range makes the loss and its
+ * gradient NaN: a GPU cannot throw.
  */
 export function crossEntropy(
   logits: Tensor,
@@ -67,7 +68,9 @@ export function crossEntropy(
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw new RangeError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 to 1.`);
   }
-  const hit = oneHot(labels, classes);
+  const column = reshape(labels, [count, 1]);
+  const named = logicalAnd(greaterEqual(column, 0), less(column, classes));
+  const hit = where(named, oneHot(labels, classes), Number.NaN);
   const target = labelSmoothing === 0 ? hit : add(mul(hit, 1 - labelSmoothing), labelSmoothing / classes);
   // A log probability of -infinity under a target of 0 must not become NaN.
   const weighted = where(notEqual(target, 0), mul(target, logSoftmax(logits, 1)), 0);
