@@ -1,16 +1,16 @@
 /** The hot kernels, raw, in every variant, against plain float64 loops. */
 import { describe, expect, it } from 'vitest';
-import { type Conv2dSizes, conv2d } from '../src/kernels/conv2d.ts';
-import { conv2dInputGrad } from '../src/kernels/conv2d-input-grad.ts';
-import { conv2dWeightGrad } from '../src/kernels/conv2d-weight-grad.ts';
+import { type Conv2dSizes, conv2dFamily } from '../src/kernels/conv2d.ts';
+import { conv2dInputGradFamily } from '../src/kernels/conv2d-input-grad.ts';
+import { conv2dWeightGradFamily } from '../src/kernels/conv2d-weight-grad.ts';
 import type { Kernel } from '../src/kernels/kernel.ts';
-import { type MatmulSizes, matmul, type Variant } from '../src/kernels/matmul.ts';
+import { type MatmulSizes, matmulFamily } from '../src/kernels/matmul.ts';
 import { testDevice } from './gpu.ts';
 
 const device = await testDevice();
 /** By WGSL: a pipeline serves every shape. */
 const pipelines = new Map<string, GPUComputePipeline>();
-const variants: Variant[] = ['direct', 'tiled'];
+const variants = ['direct', 'tiled'] as const;
 
 /** Numbers in [-1, 1), the same on each call: a linear congruential generator. */
 function numbers(count: number, seed: number): Float32Array {
@@ -204,7 +204,11 @@ describe.skipIf(!device).each(variants)('%s', (variant) => {
   it.each(matmulCases)('matmul: %s', async (_name, sizes) => {
     const a = numbers(sizes.strideA * (sizes.batch - 1) + sizes.m * sizes.k, 1);
     const b = numbers(sizes.strideB * (sizes.batch - 1) + sizes.k * sizes.n, 2);
-    const output = await launch(matmul(variant, sizes), [a, b], sizes.batch * sizes.m * sizes.n);
+    const output = await launch(
+      matmulFamily.variants[variant].kernel(sizes),
+      [a, b],
+      sizes.batch * sizes.m * sizes.n,
+    );
     expectClose(output, matmulReference(sizes, a, b));
   });
 
@@ -213,7 +217,10 @@ describe.skipIf(!device).each(variants)('%s', (variant) => {
     const [a, b] = [numbers(66, 1), numbers(60, 2)];
     a[65] = Number.POSITIVE_INFINITY; // the last of the last row, which rows beyond the edge repeat
     b[0] = Number.NaN;
-    expectClose(await launch(matmul(variant, sizes), [a, b], 110), matmulReference(sizes, a, b));
+    expectClose(
+      await launch(matmulFamily.variants[variant].kernel(sizes), [a, b], 110),
+      matmulReference(sizes, a, b),
+    );
   });
 
   it.each(convCases)('convolution and its gradients: %s', async (_name, shapes) => {
@@ -228,7 +235,7 @@ describe.skipIf(!device).each(variants)('%s', (variant) => {
   });
 });
 
-async function checkConvolution(variant: Variant, sizes: Conv2dSizes, spoil: (values: Float32Array) => void) {
+async function checkConvolution(variant: string, sizes: Conv2dSizes, spoil: (values: Float32Array) => void) {
   const { n, c, h, w, k, r, s, p, q, groups } = sizes;
   const x = numbers(n * c * h * w, 1);
   const weight = numbers(((k * c) / groups) * r * s, 2);
@@ -245,9 +252,15 @@ async function checkConvolution(variant: Variant, sizes: Conv2dSizes, spoil: (va
     dw[l] += g[i] * pixel;
     if (j !== undefined) dx[j] += g[i] * cleanWeight[l];
   });
-  expectClose(await launch(conv2d(variant, sizes), [x, weight], g.length), y);
-  expectClose(await launch(conv2dInputGrad(variant, sizes), [g, cleanWeight], x.length), dx);
-  expectClose(await launch(conv2dWeightGrad(variant, sizes), [g, x], weight.length), dw);
+  expectClose(await launch(conv2dFamily.variants[variant].kernel(sizes), [x, weight], g.length), y);
+  expectClose(
+    await launch(conv2dInputGradFamily.variants[variant].kernel(sizes), [g, cleanWeight], x.length),
+    dx,
+  );
+  expectClose(
+    await launch(conv2dWeightGradFamily.variants[variant].kernel(sizes), [g, x], weight.length),
+    dw,
+  );
 }
 
 describe('geometry', () => {
@@ -255,19 +268,19 @@ describe('geometry', () => {
     const sizes = convSizes({ x: [2, 6, 8, 8], w: [4, 3, 3, 3], padding: [1, 1], groups: 2 });
     let products = 0;
     eachProduct(sizes, () => products++);
-    expect(conv2d('direct', sizes).flops).toBe(2 * products);
-    expect(conv2dInputGrad('tiled', sizes).flops).toBe(2 * products);
-    expect(conv2dWeightGrad('tiled', sizes).flops).toBe(2 * products);
+    expect(conv2dFamily.variants.direct.kernel(sizes).flops).toBe(2 * products);
+    expect(conv2dInputGradFamily.variants.tiled.kernel(sizes).flops).toBe(2 * products);
+    expect(conv2dWeightGradFamily.variants.tiled.kernel(sizes).flops).toBe(2 * products);
   });
 
   it.each(variants)('launches at most 65535 %s workgroups along a dimension', (variant) => {
     const sizes = convSizes({ x: [20_000, 64, 32, 32], w: [64, 64, 3, 3], padding: [1, 1] });
     const matrix = { batch: 1, m: 100_000, n: 50_000, k: 8, strideA: 0, strideB: 0, ...plain };
     for (const kernel of [
-      matmul(variant, matrix),
-      conv2d(variant, sizes),
-      conv2dInputGrad(variant, sizes),
-      conv2dWeightGrad(variant, sizes),
+      matmulFamily.variants[variant].kernel(matrix),
+      conv2dFamily.variants[variant].kernel(sizes),
+      conv2dInputGradFamily.variants[variant].kernel(sizes),
+      conv2dWeightGradFamily.variants[variant].kernel(sizes),
     ]) {
       expect(Math.max(...kernel.workgroups), kernel.name).toBeLessThanOrEqual(65_535);
     }

@@ -1,13 +1,13 @@
-import { type Conv2dSizes, conv2dFlops, conv2dParams, conv2dUniforms } from './conv2d.ts';
+import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
+import { type Epilogue, storeResults } from './epilogue.ts';
+import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
-import { grid, type Kernel, linearMain } from './kernel.ts';
-import type { Variant } from './matmul.ts';
+import { grid, linearMain } from './kernel.ts';
 
-const declarations = /* wgsl */ `${conv2dParams}
+const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-@group(0) @binding(3) var<uniform> p: Params;
+${epilogue.declarations(2)}
 `;
 
 /**
@@ -18,7 +18,7 @@ const declarations = /* wgsl */ `${conv2dParams}
  * 8 pixels of one phase × 8 channels c in four 4 × 4 matrices, 4 channels k at a time, over its phase's r, s.
  * `ragged`: K / groups is no multiple of 4.
  */
-const direct = (ragged: boolean) => /* wgsl */ `${declarations}
+const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
 const ragged = ${ragged};
 
 // Pixels per image and phase, along each axis: the last of them may lie beyond the edge.
@@ -106,10 +106,10 @@ fn blockW(start: vec4u, k: u32) -> mat4x4f {
 fn storeRow(group: u32, c: u32, to: Pixels, row: vec4f) {
   if (c >= p.Cg) { return; }
   let channel = (group * p.Cg + c) * p.H * p.W;
-  if (to.real.x) { output[to.output.x + channel] = row.x; }
-  if (to.real.y) { output[to.output.y + channel] = row.y; }
-  if (to.real.z) { output[to.output.z + channel] = row.z; }
-  if (to.real.w) { output[to.output.w + channel] = row.w; }
+  if (to.real.x) { put(to.output.x + channel, row.x); }
+  if (to.real.y) { put(to.output.y + channel, row.y); }
+  if (to.real.z) { put(to.output.z + channel, row.z); }
+  if (to.real.w) { put(to.output.w + channel, row.w); }
 }
 
 fn storeRows(group: u32, c: u32, to: Pixels, rows: mat4x4f) {
@@ -193,7 +193,8 @@ ${linearMain}
 }`;
 
 /** The same formula for `gemm`: M = channels c of a group, N = pixels (n, h, w), K = (k, r, s). */
-const tiled = gemm(/* wgsl */ `${declarations}
+const tiled = (epilogue: Epilogue) =>
+  gemm(/* wgsl */ `${declarations(epilogue)}
 fn extent() -> vec4u {
   return vec4u(p.Cg, p.N * p.H * p.W, p.Kg * p.R * p.S, p.groups);
 }
@@ -232,29 +233,41 @@ fn store(group: u32, c: u32, pixel: u32, row: vec4f) {
   let to = (group * p.Cg + c) * HW;
   for (var j = 0u; j < 4u; j++) {
     let i = pixel + j;
-    if (i < p.N * HW) { output[i / HW * p.C * HW + to + i % HW] = row[j]; }
+    if (i < p.N * HW) { put(i / HW * p.C * HW + to + i % HW, row[j]); }
   }
 }`);
 
 /**
- * The kernel of the gradient of `conv2d` with respect to its input; inputs g[N, K, P, Q] and
+ * The kernels of the gradient of `conv2d` with respect to its input; inputs g[N, K, P, Q] and
  * w[K, C / groups, R, S]; output dx[N, C, H, W]; all f32; `torch.nn.grad.conv2d_input`.
  * An infinite weight may give NaN where g's edge falls short of it.
- * Throws RangeError when the outputs outnumber 32-bit indices.
+ * They throw RangeError when the outputs outnumber 32-bit indices.
  */
-export function conv2dInputGrad(variant: Variant, sizes: Conv2dSizes): Kernel {
-  const { n, c, h, w, k, stride, groups } = sizes;
-  const channels = c / groups;
-  const phasePixels = n * Math.ceil(h / stride[0]) * Math.ceil(w / stride[1]);
-  const pixelBlocks = Math.ceil(phasePixels / 8) * stride[0] * stride[1];
-  return {
-    name: `conv2dInputGrad.${variant}`,
-    source: variant === 'direct' ? direct((k / groups) % 4 !== 0) : tiled,
-    uniforms: conv2dUniforms(sizes),
-    workgroups:
-      variant === 'direct'
-        ? grid(pixelBlocks * Math.ceil(channels / 8) * groups)
-        : gemmGrid(channels, n * h * w, groups),
-    flops: conv2dFlops(sizes),
-  };
-}
+export const conv2dInputGradFamily: Family<Conv2dSizes> = {
+  name: 'conv2dInputGrad',
+  variants: {
+    direct: {
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, c, h, w, stride, groups } = sizes;
+        const phasePixels = n * Math.ceil(h / stride[0]) * Math.ceil(w / stride[1]);
+        const pixelBlocks = Math.ceil(phasePixels / 8) * stride[0] * stride[1];
+        const workgroups = grid(pixelBlocks * Math.ceil(c / groups / 8) * groups);
+        return conv2dKernel(
+          'conv2dInputGrad.direct',
+          direct((sizes.k / sizes.groups) % 4 !== 0, epilogue),
+          workgroups,
+          sizes,
+          epilogue,
+        );
+      },
+    },
+    tiled: {
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, c, h, w, groups } = sizes;
+        const workgroups = gemmGrid(c / groups, n * h * w, groups);
+        return conv2dKernel('conv2dInputGrad.tiled', tiled(epilogue), workgroups, sizes, epilogue);
+      },
+    },
+  },
+  preferred: (_, adapter) => (adapter === 'software' ? 'direct' : 'tiled'),
+};

@@ -1,13 +1,13 @@
-import { type Conv2dSizes, conv2dFlops, conv2dParams, conv2dUniforms } from './conv2d.ts';
+import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
+import { type Epilogue, storeResults } from './epilogue.ts';
+import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
-import { grid, type Kernel, workgroupSize } from './kernel.ts';
-import type { Variant } from './matmul.ts';
+import { grid, workgroupSize } from './kernel.ts';
 
-const declarations = /* wgsl */ `${conv2dParams}
+const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-@group(0) @binding(3) var<uniform> p: Params;
+${epilogue.declarations(2)}
 
 // Four of the (C / groups)·R·S weights of a channel k (those beyond the last repeat it).
 // Left of or above the image, u32 wraps to a huge number, so that h < H tests both edges.
@@ -30,10 +30,10 @@ fn storeRow(group: u32, k: u32, crs: u32, row: vec4f) {
   let count = p.Cg * p.R * p.S;
   if (k >= p.Kg || crs >= count) { return; }
   let start = (group * p.Kg + k) * count + crs;
-  output[start] = row.x;
-  if (crs + 1u < count) { output[start + 1u] = row.y; }
-  if (crs + 2u < count) { output[start + 2u] = row.z; }
-  if (crs + 3u < count) { output[start + 3u] = row.w; }
+  put(start, row.x);
+  if (crs + 1u < count) { put(start + 1u, row.y); }
+  if (crs + 2u < count) { put(start + 2u, row.z); }
+  if (crs + 3u < count) { put(start + 3u, row.w); }
 }`;
 
 /** Invocations in a workgroup of the direct kernel. There are few in all, to be shared between cores. */
@@ -47,7 +47,7 @@ const directSize = 8;
  * the image's edges exclude is the same for all n. One flat loop over (n, p, q), as in `conv2d`.
  * `ragged`: N is no multiple of 4.
  */
-const direct = (ragged: boolean) => /* wgsl */ `${declarations}
+const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
 const ragged = ${ragged};
 
 // n, or the last one there is, so that every load stays within its bounds.
@@ -161,7 +161,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 }`;
 
 /** The same formula for `gemm`: M = channels k of a group, N = weights (c, r, s), K = pixels (n, p, q). */
-const tiled = gemm(/* wgsl */ `${declarations}
+const tiled = (epilogue: Epilogue) =>
+  gemm(/* wgsl */ `${declarations(epilogue)}
 
 fn extent() -> vec4u {
   return vec4u(p.Kg, p.Cg * p.R * p.S, p.N * p.P * p.Q, p.groups);
@@ -195,24 +196,35 @@ fn store(group: u32, k: u32, crs: u32, row: vec4f) {
 }`);
 
 /**
- * The kernel of the gradient of `conv2d` with respect to its weight; inputs g[N, K, P, Q], x[N, C, H, W];
+ * The kernels of the gradient of `conv2d` with respect to its weight; inputs g[N, K, P, Q], x[N, C, H, W];
  * output dw[K, C / groups, R, S]; all f32; `torch.nn.grad.conv2d_weight`.
  * Padding is a zero like any other: times an infinite g it gives NaN.
- * Throws RangeError when the outputs outnumber 32-bit indices.
+ * They throw RangeError when the outputs outnumber 32-bit indices.
  */
-export function conv2dWeightGrad(variant: Variant, sizes: Conv2dSizes): Kernel {
-  const { n, c, k, r, s, groups } = sizes;
-  const channels = k / groups;
-  const weights = (c / groups) * r * s;
-  const blocks = Math.ceil(channels / 8) * Math.ceil(weights / 8) * groups;
-  return {
-    name: `conv2dWeightGrad.${variant}`,
-    source: variant === 'direct' ? direct(n % 4 !== 0) : tiled,
-    uniforms: conv2dUniforms(sizes),
-    workgroups:
-      variant === 'direct'
-        ? grid(Math.ceil(blocks / directSize) * workgroupSize)
-        : gemmGrid(channels, weights, groups),
-    flops: conv2dFlops(sizes),
-  };
-}
+export const conv2dWeightGradFamily: Family<Conv2dSizes> = {
+  name: 'conv2dWeightGrad',
+  variants: {
+    direct: {
+      kernel: (sizes, epilogue = storeResults) => {
+        const { c, k, r, s, groups } = sizes;
+        const blocks = Math.ceil(k / groups / 8) * Math.ceil(((c / groups) * r * s) / 8) * groups;
+        const workgroups = grid(Math.ceil(blocks / directSize) * workgroupSize);
+        return conv2dKernel(
+          'conv2dWeightGrad.direct',
+          direct(sizes.n % 4 !== 0, epilogue),
+          workgroups,
+          sizes,
+          epilogue,
+        );
+      },
+    },
+    tiled: {
+      kernel: (sizes, epilogue = storeResults) => {
+        const { c, k, r, s, groups } = sizes;
+        const workgroups = gemmGrid(k / groups, (c / groups) * r * s, groups);
+        return conv2dKernel('conv2dWeightGrad.tiled', tiled(epilogue), workgroups, sizes, epilogue);
+      },
+    },
+  },
+  preferred: (_, adapter) => (adapter === 'software' ? 'direct' : 'tiled'),
+};

@@ -1,6 +1,7 @@
+import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
+import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
-import type { Variant } from './matmul.ts';
 
 /** Sizes of y[N, K, P, Q] = x[N, C, H, W] convolved with w[K, C / groups, R, S]. */
 export interface Conv2dSizes {
@@ -21,29 +22,41 @@ export interface Conv2dSizes {
 }
 
 /** The uniform of a convolution and of its two gradients. Cg and Kg are channels of one group. */
-export const conv2dParams = /* wgsl */ `
+export const conv2dParams = (epilogue: Epilogue) => /* wgsl */ `
 struct Params {
   N: u32, C: u32, H: u32, W: u32, K: u32, R: u32, S: u32, P: u32, Q: u32,
   Cg: u32, Kg: u32, groups: u32,
   strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, dilationH: u32, dilationW: u32,
+  ${epilogue.members}
 }`;
 
 /** The words of `conv2dParams`. */
-export function conv2dUniforms(sizes: Conv2dSizes): number[] {
+function conv2dUniforms(sizes: Conv2dSizes): number[] {
   const { n, c, h, w, k, r, s, p, q, stride, padding, dilation, groups } = sizes;
   return [n, c, h, w, k, r, s, p, q, c / groups, k / groups, groups, ...stride, ...padding, ...dilation];
 }
 
 /** Multiplications and additions of a convolution; its two gradients have as many. */
-export function conv2dFlops({ n, c, k, r, s, p, q, groups }: Conv2dSizes): number {
+function conv2dFlops({ n, c, k, r, s, p, q, groups }: Conv2dSizes): number {
   return 2 * n * k * p * q * (c / groups) * r * s;
 }
 
-const declarations = /* wgsl */ `${conv2dParams}
+/** A kernel of a convolution or of one of its gradients. */
+export function conv2dKernel(
+  name: string,
+  source: string,
+  workgroups: Kernel['workgroups'],
+  sizes: Conv2dSizes,
+  epilogue: Epilogue,
+): Kernel {
+  const uniforms = withEpilogue(conv2dUniforms(sizes), epilogue);
+  return { name, source, uniforms, workgroups, flops: conv2dFlops(sizes) };
+}
+
+const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-@group(0) @binding(3) var<uniform> p: Params;
+${epilogue.declarations(2)}
 
 // Four of the N·P·Q output pixels (those beyond the last repeat it).
 // Left of or above the image, u32 wraps to a huge number, so that h < H tests both edges.
@@ -68,10 +81,10 @@ fn pixels(first: u32) -> Pixels {
 fn storeRow(group: u32, k: u32, i: u32, to: vec4u, row: vec4f) {
   if (k >= p.Kg || i >= p.N * p.P * p.Q) { return; }
   let channel = (group * p.Kg + k) * p.P * p.Q;
-  output[to.x + channel] = row.x;
-  output[to.y + channel] = row.y;
-  output[to.z + channel] = row.z;
-  output[to.w + channel] = row.w;
+  put(to.x + channel, row.x);
+  put(to.y + channel, row.y);
+  put(to.z + channel, row.z);
+  put(to.w + channel, row.w);
 }`;
 
 /**
@@ -82,7 +95,7 @@ fn storeRow(group: u32, k: u32, i: u32, to: vec4u, row: vec4f) {
  * One flat loop over (r, s, c): a software adapter copies every sum on entering a loop.
  * `ragged`: C / groups is no multiple of 4.
  */
-const direct = (ragged: boolean) => /* wgsl */ `${declarations}
+const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
 const ragged = ${ragged};
 
 // c, or the last one there is, so that every load stays within its bounds.
@@ -193,7 +206,8 @@ ${linearMain}
 }`;
 
 /** The same formula for `gemm`: M = channels k of a group, N = pixels (n, p, q), K = (c, r, s). */
-const tiled = gemm(/* wgsl */ `${declarations}
+const tiled = (epilogue: Epilogue) =>
+  gemm(/* wgsl */ `${declarations(epilogue)}
 
 fn extent() -> vec4u {
   return vec4u(p.Kg, p.N * p.P * p.Q, p.Cg * p.R * p.S, p.groups);
@@ -226,23 +240,34 @@ fn store(group: u32, k: u32, pixel: u32, row: vec4f) {
 }`);
 
 /**
- * The kernel of y = x convolved with w (cross-correlation, zero padding); inputs x[N, C, H, W] and
+ * The kernels of y = x convolved with w (cross-correlation, zero padding); inputs x[N, C, H, W] and
  * w[K, C / groups, R, S]; output y[N, K, P, Q]; all f32; `torch.nn.functional.conv2d` without bias.
  * Padding is a zero like any other: times an infinite weight it gives NaN.
- * Throws RangeError when the outputs outnumber 32-bit indices.
+ * They throw RangeError when the outputs outnumber 32-bit indices.
  */
-export function conv2d(variant: Variant, sizes: Conv2dSizes): Kernel {
-  const { n, c, k, p, q, groups } = sizes;
-  const pixels = n * p * q;
-  const channels = k / groups;
-  return {
-    name: `conv2d.${variant}`,
-    source: variant === 'direct' ? direct((c / groups) % 4 !== 0) : tiled,
-    uniforms: conv2dUniforms(sizes),
-    workgroups:
-      variant === 'direct'
-        ? grid(Math.ceil(pixels / 8) * Math.ceil(channels / 8) * groups)
-        : gemmGrid(channels, pixels, groups),
-    flops: conv2dFlops(sizes),
-  };
-}
+export const conv2dFamily: Family<Conv2dSizes> = {
+  name: 'conv2d',
+  variants: {
+    direct: {
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, k, p, q, groups } = sizes;
+        const workgroups = grid(Math.ceil((n * p * q) / 8) * Math.ceil(k / groups / 8) * groups);
+        return conv2dKernel(
+          'conv2d.direct',
+          direct((sizes.c / sizes.groups) % 4 !== 0, epilogue),
+          workgroups,
+          sizes,
+          epilogue,
+        );
+      },
+    },
+    tiled: {
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, k, p, q, groups } = sizes;
+        const workgroups = gemmGrid(k / groups, n * p * q, groups);
+        return conv2dKernel('conv2d.tiled', tiled(epilogue), workgroups, sizes, epilogue);
+      },
+    },
+  },
+  preferred: (_, adapter) => (adapter === 'software' ? 'direct' : 'tiled'),
+};

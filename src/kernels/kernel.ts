@@ -14,6 +14,11 @@ export interface Kernel {
   readonly workgroups: readonly [number, number, number];
   /** Multiplications and additions that the formula asks for. */
   readonly flops: number;
+  /**
+   * Present where the sums are cut into this many parts, for want of other work to share out. The output is then
+   * [parts, results], and whoever launches the kernel adds the parts up; it must not be given an epilogue.
+   */
+  readonly parts?: number;
 }
 
 /** The most workgroups that WebGPU launches along one dimension. */

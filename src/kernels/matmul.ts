@@ -1,8 +1,7 @@
+import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
+import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
-
-/** `direct` suits software adapters, `tiled` GPUs, whose workgroup memory is fast. */
-export type Variant = 'direct' | 'tiled';
 
 /** Sizes of output[batch, m, n] = A[m, k] · B[k, n], in elements. */
 export interface MatmulSizes {
@@ -20,16 +19,16 @@ export interface MatmulSizes {
 }
 
 // A transposed operand differs only in its strides, so one kernel serves all four cases.
-const declarations = /* wgsl */ `
+const declarations = (epilogue: Epilogue) => /* wgsl */ `
 struct Params {
   batches: u32, M: u32, N: u32, K: u32,
   strideA: u32, strideAm: u32, strideAk: u32,
   strideB: u32, strideBk: u32, strideBn: u32,
+  ${epilogue.members}
 }
 @group(0) @binding(0) var<storage, read> A: array<f32>;
 @group(0) @binding(1) var<storage, read> B: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-@group(0) @binding(3) var<uniform> p: Params;
+${epilogue.declarations(2)}
 `;
 
 /**
@@ -39,7 +38,7 @@ struct Params {
  * adapter some ten multiplications: 64 loads serve 256 products here.
  * `ragged`: K is no multiple of 4. A constant, because the check costs a third of the speed.
  */
-const direct = (ragged: boolean) => /* wgsl */ `${declarations}
+const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
 const ragged = ${ragged};
 
 // k, or the last one there is, so that every load stays within its bounds.
@@ -86,10 +85,10 @@ fn blockB(columns: vec4u, k: u32) -> mat4x4f {
 fn storeRow(batch: u32, m: u32, n: u32, row: vec4f) {
   if (m >= p.M || n >= p.N) { return; }
   let start = (batch * p.M + m) * p.N + n;
-  output[start] = row.x;
-  if (n + 1u < p.N) { output[start + 1u] = row.y; }
-  if (n + 2u < p.N) { output[start + 2u] = row.z; }
-  if (n + 3u < p.N) { output[start + 3u] = row.w; }
+  put(start, row.x);
+  if (n + 1u < p.N) { put(start + 1u, row.y); }
+  if (n + 2u < p.N) { put(start + 2u, row.z); }
+  if (n + 3u < p.N) { put(start + 3u, row.w); }
 }
 
 fn storeRows(batch: u32, m: u32, n: u32, rows: mat4x4f) {
@@ -135,7 +134,8 @@ ${linearMain}
 }`;
 
 /** The same formula for `gemm`. */
-const tiled = gemm(/* wgsl */ `${declarations}
+const tiled = (epilogue: Epilogue) =>
+  gemm(/* wgsl */ `${declarations(epilogue)}
 fn extent() -> vec4u {
   return vec4u(p.M, p.N, p.K, p.batches);
 }
@@ -161,26 +161,50 @@ fn loadB(batch: u32, k: u32, n: u32) -> vec4f {
 fn store(batch: u32, m: u32, n: u32, row: vec4f) {
   if (m >= p.M || n >= p.N) { return; }
   let start = (batch * p.M + m) * p.N + n;
-  output[start] = row.x;
-  if (n + 1u < p.N) { output[start + 1u] = row.y; }
-  if (n + 2u < p.N) { output[start + 2u] = row.z; }
-  if (n + 3u < p.N) { output[start + 3u] = row.w; }
+  put(start, row.x);
+  if (n + 1u < p.N) { put(start + 1u, row.y); }
+  if (n + 2u < p.N) { put(start + 2u, row.z); }
+  if (n + 3u < p.N) { put(start + 3u, row.w); }
 }`);
 
-/**
- * The kernel of output[b, m, n] = Σk A[b, m, k] · B[b, k, n]; inputs A, B; all f32; `torch.matmul`.
- * Throws RangeError when the outputs outnumber 32-bit indices.
- */
-export function matmul(variant: Variant, sizes: MatmulSizes): Kernel {
+function kernel(
+  variant: string,
+  source: string,
+  workgroups: Kernel['workgroups'],
+  sizes: MatmulSizes,
+  epilogue: Epilogue,
+): Kernel {
   const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = sizes;
   const aStrides = transposeA ? [1, m] : [k, 1];
   const bStrides = transposeB ? [1, k] : [n, 1];
+  const words = [batch, m, n, k, strideA, ...aStrides, strideB, ...bStrides];
   return {
     name: `matmul.${variant}`,
-    source: variant === 'direct' ? direct(k % 4 !== 0) : tiled,
-    uniforms: [batch, m, n, k, strideA, ...aStrides, strideB, ...bStrides],
-    workgroups:
-      variant === 'direct' ? grid(batch * Math.ceil(m / 8) * Math.ceil(n / 8)) : gemmGrid(m, n, batch),
+    source,
+    uniforms: withEpilogue(words, epilogue),
+    workgroups,
     flops: 2 * batch * m * n * k,
   };
 }
+
+/**
+ * The kernels of output[b, m, n] = Σk A[b, m, k] · B[b, k, n]; inputs A, B; all f32; `torch.matmul`.
+ * They throw RangeError when the outputs outnumber 32-bit indices.
+ */
+export const matmulFamily: Family<MatmulSizes> = {
+  name: 'matmul',
+  variants: {
+    direct: {
+      kernel: (sizes, epilogue = storeResults) => {
+        const { batch, m, n, k } = sizes;
+        const workgroups = grid(batch * Math.ceil(m / 8) * Math.ceil(n / 8));
+        return kernel('direct', direct(k % 4 !== 0, epilogue), workgroups, sizes, epilogue);
+      },
+    },
+    tiled: {
+      kernel: (sizes, epilogue = storeResults) =>
+        kernel('tiled', tiled(epilogue), gemmGrid(sizes.m, sizes.n, sizes.batch), sizes, epilogue),
+    },
+  },
+  preferred: (_, adapter) => (adapter === 'software' ? 'direct' : 'tiled'),
+};

@@ -2,12 +2,11 @@
  * Two-dimensional convolution and its two gradients, NCHW. Closed: y(x, w), dx(g, w) and dw(g, x) are each linear in
  * each argument, and every gradient of one is another of them. Letters: N C H W input, K R S filter, P Q output.
  */
-import { type Conv2dSizes, conv2d as forwardKernel } from '../../kernels/conv2d.ts';
-import { conv2dInputGrad as inputGradKernel } from '../../kernels/conv2d-input-grad.ts';
-import { conv2dWeightGrad as weightGradKernel } from '../../kernels/conv2d-weight-grad.ts';
-import type { Kernel } from '../../kernels/kernel.ts';
+import { type Conv2dSizes, conv2dFamily } from '../../kernels/conv2d.ts';
+import { conv2dInputGradFamily } from '../../kernels/conv2d-input-grad.ts';
+import { conv2dWeightGradFamily } from '../../kernels/conv2d-weight-grad.ts';
+import { choicesOf, type Family } from '../../kernels/family.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
-import type { AdapterClass } from '../plan/lowering.ts';
 import { formatShape, ShapeError } from '../shape.ts';
 import type { Operation } from '../tape.ts';
 import { record, type Tensor } from '../tensor.ts';
@@ -58,7 +57,7 @@ function forwardOperation(sizes: Conv2dSizes): Operation {
       forEachProduct(sizes, (yAt, xAt, wAt) => {
         y[yAt] += x[xAt] * w[wAt];
       }),
-    (adapter) => forwardKernel(variantFor(adapter), sizes),
+    conv2dFamily,
   );
 }
 
@@ -72,7 +71,7 @@ function inputGradOperation(sizes: Conv2dSizes): Operation {
       forEachProduct(sizes, (yAt, xAt, wAt) => {
         x[xAt] += g[yAt] * w[wAt];
       }),
-    (adapter) => inputGradKernel(variantFor(adapter), sizes),
+    conv2dInputGradFamily,
   );
 }
 
@@ -86,7 +85,7 @@ function weightGradOperation(sizes: Conv2dSizes): Operation {
       forEachProduct(sizes, (yAt, xAt, wAt) => {
         w[wAt] += g[yAt] * x[xAt];
       }),
-    (adapter) => weightGradKernel(variantFor(adapter), sizes),
+    conv2dWeightGradFamily,
   );
 }
 
@@ -96,7 +95,7 @@ function convolution(
   gradients: Operation['gradients'],
   size: number,
   accumulate: (out: NumberArray, a: NumberArray, b: NumberArray) => void,
-  kernel: (adapter: AdapterClass) => Kernel,
+  family: Family<Conv2dSizes>,
 ): Operation {
   return {
     name,
@@ -107,12 +106,8 @@ function convolution(
       accumulate(out, a, b);
       return out;
     },
-    lowering: { kind: 'kernel', kernel: (_, adapter) => kernel(adapter) },
+    lowering: { kind: 'kernel', choices: () => choicesOf(family, sizes) },
   };
-}
-
-function variantFor(adapter: AdapterClass): 'direct' | 'tiled' {
-  return adapter === 'software' ? 'direct' : 'tiled';
 }
 
 /** Visits every product of the formula with the places of y, x and w; all three operations are sums of them. */

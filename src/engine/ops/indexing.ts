@@ -5,6 +5,7 @@
  * A position out of range throws on the reference executor. A GPU cannot throw: there gather gives NaN (0 for
  * integers), and scatterAdd leaves the value out.
  */
+import { onlyChoice } from '../../kernels/family.ts';
 import { scatterAdd as scatterAddKernel } from '../../kernels/scatter-add.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
 import { checkShape, formatShape, normalizeDim, type Shape, ShapeError, sizeOf } from '../shape.ts';
@@ -86,7 +87,7 @@ function scatterInto(source: Tensor, dim: number, index: Tensor, size: number): 
       });
       return out;
     },
-    lowering: { kind: 'kernel', kernel: () => scatterAddKernel(sizes) },
+    lowering: { kind: 'kernel', choices: () => onlyChoice(scatterAddKernel(sizes)) },
   };
   return record(operation, [source, index], shape, 'f32');
 }

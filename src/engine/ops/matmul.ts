@@ -2,9 +2,9 @@
  * Matrix products. Closed: the gradients of A B are products of g with a transpose of the other argument, and
  * transposes are flags of the kernel, never copies.
  */
-import { matmul as matmulKernel } from '../../kernels/matmul.ts';
+import { choicesOf } from '../../kernels/family.ts';
+import { matmulFamily } from '../../kernels/matmul.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
-import type { AdapterClass } from '../plan/lowering.ts';
 import { broadcastShapes, formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Entry, Operation } from '../tape.ts';
 import { record, type Tensor } from '../tensor.ts';
@@ -88,8 +88,7 @@ function operationFor(transposeA: boolean, transposeB: boolean, k: number): Oper
     reference: ([a, b], entry) => multiply(a, b, sizesOf(entry, transposeA, transposeB, k), entry),
     lowering: {
       kind: 'kernel',
-      kernel: (entry: Entry, adapter: AdapterClass) =>
-        matmulKernel(adapter === 'software' ? 'direct' : 'tiled', sizesOf(entry, transposeA, transposeB, k)),
+      choices: (entry) => choicesOf(matmulFamily, sizesOf(entry, transposeA, transposeB, k)),
       withTransposed: (input) =>
         input === 0 ? operationFor(!transposeA, transposeB, k) : operationFor(transposeA, !transposeB, k),
     },

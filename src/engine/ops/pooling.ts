@@ -3,6 +3,7 @@
  * of scattering fetches again; the winners' positions have derivative zero. Average pooling is a convolution with
  * equal weights, or a product with averaging matrices.
  */
+import { onlyChoice } from '../../kernels/family.ts';
 import {
   type MaxPool2dSizes,
   maxPool2dFetch,
@@ -45,7 +46,7 @@ function fetch(x: Tensor, index: Tensor, sizes: MaxPool2dSizes): Tensor {
       referenceArray('f32', at.length).map(
         (_, i) => values[Math.floor(i / (sizes.p * sizes.q)) * planeOf(entry.inputShapes[0]) + at[i]],
       ),
-    lowering: { kind: 'kernel', kernel: () => maxPool2dFetch(sizes) },
+    lowering: { kind: 'kernel', choices: () => onlyChoice(maxPool2dFetch(sizes)) },
   };
   return record(operation, [x, index], index.shape, 'f32');
 }
@@ -62,7 +63,7 @@ function scatter(g: Tensor, index: Tensor, sizes: MaxPool2dSizes): Tensor {
       });
       return out;
     },
-    lowering: { kind: 'kernel', kernel: () => maxPool2dScatter(sizes) },
+    lowering: { kind: 'kernel', choices: () => onlyChoice(maxPool2dScatter(sizes)) },
   };
   return record(operation, [g, index], [...g.shape.slice(0, 2), sizes.h, sizes.w], 'f32');
 }
@@ -93,7 +94,7 @@ function indexOperation(sizes: MaxPool2dSizes): Operation {
       }
       return out;
     },
-    lowering: { kind: 'kernel', kernel: () => maxPool2dIndex(sizes) },
+    lowering: { kind: 'kernel', choices: () => onlyChoice(maxPool2dIndex(sizes)) },
   };
 }
 

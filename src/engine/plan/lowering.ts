@@ -1,5 +1,5 @@
 /** What the planner needs to know of an operation: four ways of becoming WGSL, and no list of operations. */
-import type { Kernel } from '../../kernels/kernel.ts';
+import type { Choices } from '../../kernels/family.ts';
 import type { DType } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
 import type { Entry, Operation } from '../tape.ts';
@@ -33,13 +33,10 @@ export interface Reduction {
 /** Hand-written WGSL over stored inputs. */
 export interface OwnKernel {
   readonly kind: 'kernel';
-  readonly kernel: (entry: Entry, adapter: AdapterClass) => Kernel;
+  readonly choices: (entry: Entry) => Choices;
   /** The same operation reading input number `input` with its last two dims swapped, where the kernel can do that. */
   readonly withTransposed?: (input: number) => Operation;
 }
-
-/** Software adapters run one workgroup's invocations in turn: barriers cost, registers do not. */
-export type AdapterClass = 'hardware' | 'software';
 
 /** The part of the emitter that operations use. */
 export interface InlineEmitter {

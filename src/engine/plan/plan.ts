@@ -1,11 +1,11 @@
 /** A graph as a list of kernel launches over numbered buffers: everything about a run but the data. */
+import type { AdapterClass } from '../../kernels/family.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
 import { formatShape, sizeOf } from '../shape.ts';
 import { fuse } from './fuse.ts';
 import { elementwiseKernel } from './fused-kernels.ts';
 import { absorbTransposes, type Graph } from './graph.ts';
 import { groupEntries } from './group.ts';
-import type { AdapterClass } from './lowering.ts';
 import { assignSlots } from './memory.ts';
 import { foldPartsKernel, reductionKernel, reductionParts } from './reduction-kernels.ts';
 
@@ -111,7 +111,8 @@ export function makePlan(given: Graph, options: PlanOptions): Plan {
     const outputs = group.map((at) => newBuffer(sizeOf(entries[at].shape), placeOfResult(at)));
     const shapes = group.map((at) => formatShape(entries[at].shape)).join(' ');
     if (lowering.kind === 'kernel') {
-      const kernel = lowering.kernel(first, options.adapter);
+      const choices = lowering.choices(first);
+      const kernel = choices.kernel(choices.preferred(options.adapter));
       const from = first.inputShapes.map(formatShape).join(' ');
       launch(`${kernel.name} ${from} -> ${shapes}`, kernel, first.inputs.map(bufferOf), outputs);
     } else if (lowering.kind === 'inline') {

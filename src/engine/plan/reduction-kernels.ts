@@ -1,4 +1,5 @@
 /** WGSL of reductions with what is fused into them: one thread per result, or per part of one. */
+import type { AdapterClass } from '../../kernels/family.ts';
 import { grid } from '../../kernels/kernel.ts';
 import { type Shape, sizeOf } from '../shape.ts';
 import { Emitter } from './emitter.ts';
@@ -7,7 +8,7 @@ import { costOf, type FusedKernel, namesOf, program } from './fused-kernels.ts';
 import type { Graph, GraphEntry } from './graph.ts';
 import type { Group } from './group.ts';
 import type { Index } from './index-expression.ts';
-import type { AdapterClass, Reduction } from './lowering.ts';
+import type { Reduction } from './lowering.ts';
 
 /**
  * Parts that a reduction is cut into when its results alone would leave the device idle. A software adapter has few

@@ -1,9 +1,9 @@
 /** The WebGPU executor: keeps plans by structure, and runs one as a single pass of prepared dispatches. */
+import type { AdapterClass } from '../../../kernels/family.ts';
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../../device.ts';
 import { fromDeviceBytes, type NumberArray, toDeviceWords } from '../../dtype.ts';
 import { explainPlan } from '../../plan/explain.ts';
 import type { Graph } from '../../plan/graph.ts';
-import type { AdapterClass } from '../../plan/lowering.ts';
 import { makePlan } from '../../plan/plan.ts';
 import type { DeviceStorage, Node, Value } from '../../tape.ts';
 import { describe, ErrorGuard } from './errors.ts';
