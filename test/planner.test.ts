@@ -31,7 +31,7 @@ import {
 } from '../src/engine/index.ts';
 import { requestNodeAdapter } from '../src/engine/node.ts';
 import { record } from '../src/engine/tensor.ts';
-import { expectClose, gpu, reference } from './devices.ts';
+import { expectClose, gpu, reference, valuesOn } from './devices.ts';
 
 afterAll(() => setDevice(reference));
 
@@ -42,6 +42,14 @@ describe.skipIf(!gpu)('plans', () => {
     // Files share a process: what another one left waiting would be launched with the first read here.
     await run();
   });
+
+  function wave(shape: number[]): Tensor {
+    const size = shape.reduce((product, length) => product * length, 1);
+    return tensor(
+      Float32Array.from({ length: size }, (_, i) => Math.sin(1.3 * i)),
+      { shape },
+    );
+  }
 
   /** Kernel launches that reading a tensor takes. */
   async function launches(...tensors: Tensor[]): Promise<number> {
@@ -69,9 +77,38 @@ describe.skipIf(!gpu)('plans', () => {
     expect(await launches(sum(square(sub(x, y)), 1))).toBe(1);
   });
 
-  it('take one kernel for a product and one for what follows it', async () => {
+  it('let what follows a product or a convolution happen in its kernel', async () => {
     const [a, b] = [tensor([[1, 2]]), tensor([[3], [4]])];
-    expect(await launches(relu(add(matmul(a, b), 1)))).toBeLessThanOrEqual(2);
+    expect(await launches(relu(add(matmul(a, b), 1)))).toBe(1);
+    const images = await conv2d(wave([2, 3, 5, 4]), wave([4, 3, 3, 3]), { padding: 1 }).run();
+    const product = conv2d(wave([2, 3, 5, 4]), wave([4, 3, 3, 3]), { padding: 1 });
+    const biased = relu(add(product, wave([4, 1, 1])));
+    expect(await launches(biased, mul(biased, images), product)).toBe(1);
+    images.dispose();
+  });
+
+  it('let what follows sums happen in their kernel', async () => {
+    const x = wave([6, 5]);
+    const [first, second] = [sum(x, 0), sum(square(x), 0)];
+    expect(await launches(sub(mul(second, 1 / 6), square(mul(first, 1 / 6))))).toBe(1);
+    const long = wave([2, 20_000]);
+    expect(await launches(sqrt(mean(square(long), 1)))).toBe(2);
+  });
+
+  it('keep apart what a kernel cannot have at hand', async () => {
+    const [a, b] = [wave([3, 3]), wave([3, 3])];
+    const product = matmul(a, b);
+    const [transposed] = await valuesOn(reference, () => [add(permute(matmul(a, b), [1, 0]), 1)]);
+    setDevice(device);
+    const [values] = await read(add(permute(product, [1, 0]), 1));
+    expectClose(values, transposed, 1e-6, 'a transposed product');
+  });
+
+  it('store only what something else reads', async () => {
+    const x = wave([40]);
+    const shared = exp(tanh(sub(mul(exp(x), sqrt(add(square(x), 1))), mul(x, tanh(x)))));
+    const plan = await explain(sum(mul(shared, add(square(shared), shared))));
+    expect(plan.split('\n').filter((line) => line.includes('->'))).toHaveLength(1);
   });
 
   it('compute what two results share once', async () => {

@@ -2,7 +2,6 @@
  * Writes the WGSL of a fused kernel: the value of an entry at an index, descending through entries that have no buffer
  * of their own. Equal expressions become one `let`.
  */
-import { mathFunctions } from '../../kernels/math.ts';
 import type { DType } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
 import type { Fusion } from './fuse.ts';
@@ -25,15 +24,18 @@ export class Emitter {
   /** Entries that the kernel reads from buffers, in binding order. */
   readonly reads: number[] = [];
   readonly uniforms: number[] = [];
+  readonly #uniform: string;
   readonly #uniformNames = new Map<string, string>();
   #lines: string[] = [];
   #names = new Map<string, string>();
   #values = new Map<string, string>();
   #nameCount = 0;
 
-  constructor(entries: readonly GraphEntry[], fusion: Pick<Fusion, 'stored' | 'base'>) {
+  /** `uniform`: the WGSL name of an array of vec4u that holds what goes by uniform. */
+  constructor(entries: readonly GraphEntry[], fusion: Pick<Fusion, 'stored' | 'base'>, uniform = 'p') {
     this.#entries = entries;
     this.#fusion = fusion;
+    this.#uniform = uniform;
   }
 
   /** The element of `entry` at `index`: a load where the entry is stored, else its expression. */
@@ -50,8 +52,13 @@ export class Emitter {
   /** The element of an entry that this kernel stores, written out; from here on known wherever it is asked for. */
   result(entry: number, index: Index): string {
     const name = this.#expression(entry, index);
-    this.#values.set(`${entry}[${index.position}]`, name);
+    this.know(entry, index, name);
     return name;
+  }
+
+  /** From here on the element of `entry` at `index` goes by `name`. */
+  know(entry: number, index: Index, name: string): void {
+    this.#values.set(`${entry}[${index.position}]`, name);
   }
 
   #expression(entry: number, index: Index): string {
@@ -71,7 +78,7 @@ export class Emitter {
   }
 
   define(expression: string): string {
-    if (/^\w+$|^p\[\d+\]\.\w$/.test(expression)) return expression;
+    if (/^\w+$|^[\w.]+\[\d+\]\.\w$/.test(expression)) return expression;
     let name = this.#names.get(expression);
     if (name === undefined) {
       name = `v${this.#nameCount++}`;
@@ -82,12 +89,12 @@ export class Emitter {
   }
 
   size(value: number): string {
-    return value === 1 ? '1u' : this.#uniform(value >>> 0);
+    return value === 1 ? '1u' : this.#word(value >>> 0);
   }
 
   /** A count that a loop or a guard compares with: always by uniform, even if small. */
   bound(value: number): string {
-    return this.#uniform(value >>> 0);
+    return this.#word(value >>> 0);
   }
 
   constant(value: number, dtype: DType): string {
@@ -95,7 +102,7 @@ export class Emitter {
     if (dtype === 'u32') return `${value >>> 0}u`;
     if (dtype === 'i32') return value === -(2 ** 31) ? 'i32(-2147483647 - 1)' : `${value | 0}i`;
     if (literalNumbers.has(value) && !Object.is(value, -0)) return value < 0 ? `(${value}f)` : `${value}f`;
-    return `bitcast<f32>(${this.#uniform(wordOf(value))})`;
+    return `bitcast<f32>(${this.#word(wordOf(value))})`;
   }
 
   at(shape: Shape, coordinates: readonly string[]): Index {
@@ -154,30 +161,28 @@ export class Emitter {
     return this.#lines;
   }
 
-  /** Declarations of the buffers read, of the outputs, and of the uniforms; then the mathematics that `body` calls. */
-  header(outputs: readonly DType[], body: string): string {
-    const inputs = this.reads.map(
-      (entry, binding) =>
-        `@group(0) @binding(${binding}) var<storage, read> in${binding}: array<${storedType[this.#entries[entry].dtype]}>;`,
+  /** Declarations, from binding number `first` on, of the buffers read and of the outputs. */
+  bindings(first: number, outputs: readonly DType[]): string {
+    const read = this.reads.map(
+      (entry, i) => `<storage, read> in${i}: array<${storedType[this.#entries[entry].dtype]}>`,
     );
-    const count = inputs.length;
-    return [
-      ...inputs,
-      ...outputs.map(
-        (dtype, i) =>
-          `@group(0) @binding(${count + i}) var<storage, read_write> out${i}: array<${storedType[dtype]}>;`,
-      ),
-      `@group(0) @binding(${count + outputs.length}) var<uniform> p: array<vec4u, ${Math.ceil(this.uniforms.length / 4)}>;`,
-      mathFunctions(body),
-    ].join('\n');
+    const written = outputs.map((dtype, i) => `<storage, read_write> out${i}: array<${storedType[dtype]}>`);
+    return [...read, ...written]
+      .map((variable, i) => `@group(0) @binding(${first + i}) var${variable};`)
+      .join('\n');
   }
 
-  #uniform(word: number): string {
+  /** The WGSL type of the uniforms. */
+  get uniformType(): string {
+    return `array<vec4u, ${Math.ceil(this.uniforms.length / 4)}>`;
+  }
+
+  #word(word: number): string {
     const key = String(word);
     let name = this.#uniformNames.get(key);
     if (name === undefined) {
       const at = this.uniforms.push(word) - 1;
-      name = `p[${at >> 2}].${'xyzw'[at & 3]}`;
+      name = `${this.#uniform}[${at >> 2}].${'xyzw'[at & 3]}`;
       this.#uniformNames.set(key, name);
     }
     return name;

@@ -4,6 +4,7 @@
  */
 import { sizeOf } from '../shape.ts';
 import type { Graph, GraphEntry } from './graph.ts';
+import type { Switches } from './switches.ts';
 
 /** Entries in one kernel: bounds the text, and the depth of the recursion that writes it. */
 const maxNodes = 64;
@@ -27,6 +28,8 @@ export interface Fusion {
   readonly base: readonly number[];
   /** For a stored entry with a kernel of its own, what that reads. */
   readonly reads: readonly Reads[];
+  /** For the same, how many operations melt into that kernel. */
+  readonly nodes: readonly number[];
 }
 
 /** An entry as part of the kernel that holds it. */
@@ -39,7 +42,7 @@ interface Part {
 const nothing: Part = { cost: 0, nodes: 0, reads: new Map() };
 
 /** `maxReads`: buffers that one kernel may read. */
-export function fuse(graph: Graph, maxReads: number): Fusion {
+export function fuse(graph: Graph, maxReads: number, { recomputation }: Switches): Fusion {
   const { entries } = graph;
   const consumers = countConsumers(graph);
   const wanted = new Set(graph.targets);
@@ -77,7 +80,7 @@ export function fuse(graph: Graph, maxReads: number): Fusion {
     }
     if (lowering.kind === 'kernel') for (const input of entry.inputs) store(input);
     if (lowering.kind !== 'inline') {
-      parts[at] = gather(entry, 1, false);
+      parts[at] = gather(entry, 1, lowering.kind === 'reduction');
       store(at);
       return;
     }
@@ -91,8 +94,38 @@ export function fuse(graph: Graph, maxReads: number): Fusion {
     if (grows && partOf(source).cost >= expandCost) store(source);
     const part = gather(entry, lowering.cost, lowering.aligned ?? false);
     parts[at] = part;
-    const isCheap = part.cost <= cheap.cost && part.reads.size <= cheap.reads && part.nodes <= cheap.nodes;
+    const isCheap =
+      recomputation && part.cost <= cheap.cost && part.reads.size <= cheap.reads && part.nodes <= cheap.nodes;
     if (wanted.has(at) || (consumers[at] > 1 && !isCheap)) store(at);
+  };
+
+  /** Several consumers that ended up in one kernel, all at its own position, need no buffer between them. */
+  const takeBack = (): void => {
+    const shared = new Set(base.filter((to, at) => to !== at));
+    const readers = new Map<number, number[]>();
+    entries.forEach((_, at) => {
+      if (!stored[at] || base[at] !== at) return;
+      for (const read of parts[at].reads.keys()) readers.set(read, [...(readers.get(read) ?? []), at]);
+    });
+    for (const at of [...entries.keys()].reverse()) {
+      const [reader, other] = readers.get(at) ?? [];
+      const { operation, leaf } = entries[at];
+      if (!stored[at] || wanted.has(at) || shared.has(at) || leaf !== undefined) continue;
+      if (operation.lowering.kind !== 'inline' || reader === undefined || other !== undefined) continue;
+      const [into, own] = [parts[reader], parts[at]];
+      if (!into.reads.get(at)) continue;
+      const reads = unionOf(
+        [{ ...into, reads: new Map([...into.reads].filter(([read]) => read !== at)) }, own],
+        true,
+      );
+      if (reads.size > maxReads || into.nodes + own.nodes > maxNodes) continue;
+      stored[at] = false;
+      parts[reader] = { cost: into.cost + own.cost, nodes: into.nodes + own.nodes, reads };
+      for (const read of own.reads.keys()) {
+        const list = (readers.get(read) ?? []).filter((other) => other !== at && other !== reader);
+        readers.set(read, [...list, reader]);
+      }
+    }
   };
 
   // Storing an entry for a late consumer changes what earlier ones read, so go over them until nothing changes.
@@ -100,7 +133,8 @@ export function fuse(graph: Graph, maxReads: number): Fusion {
     changed = false;
     entries.forEach(visit);
   }
-  return { stored, base, reads: parts.map((part) => part.reads) };
+  takeBack();
+  return { stored, base, reads: parts.map(({ reads }) => reads), nodes: parts.map(({ nodes }) => nodes) };
 }
 
 function unionOf(parts: readonly Part[], aligned: boolean): Map<number, boolean> {

@@ -19,7 +19,7 @@ export function roundedSize(bytes: number): number {
  * Gives every buffer without a place a slot, in order of their first steps, and returns the slots' sizes. A buffer may
  * take a slot of its own size class whose earlier owner was last read in an earlier step.
  */
-export function assignSlots(buffers: readonly Lifetime[]): number[] {
+export function assignSlots(buffers: readonly Lifetime[], reuse: boolean): number[] {
   const sizes: number[] = [];
   const free = new Map<number, number[]>();
   const endings = new Map<number, { bytes: number; slot: number }[]>();
@@ -34,7 +34,7 @@ export function assignSlots(buffers: readonly Lifetime[]): number[] {
     if (!free.has(bytes)) free.set(bytes, []);
     const slot = free.get(bytes)?.pop() ?? sizes.push(bytes) - 1;
     buffer.place = { kind: 'slot', slot };
-    if (buffer.lastStep === Infinity) continue;
+    if (buffer.lastStep === Infinity || !reuse) continue;
     const list = endings.get(buffer.lastStep) ?? [];
     list.push({ bytes, slot });
     endings.set(buffer.lastStep, list);

@@ -1,13 +1,15 @@
 /** A graph as a list of kernel launches over numbered buffers: everything about a run but the data. */
-import type { AdapterClass } from '../../kernels/family.ts';
+import type { AdapterClass, Choices } from '../../kernels/family.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
 import { formatShape, sizeOf } from '../shape.ts';
 import { fuse } from './fuse.ts';
-import { elementwiseKernel } from './fused-kernels.ts';
+import { elementwiseKernel, epilogueOf, namesOf } from './fused-kernels.ts';
 import { absorbTransposes, type Graph } from './graph.ts';
 import { groupEntries } from './group.ts';
 import { assignSlots } from './memory.ts';
 import { foldPartsKernel, reductionKernel, reductionParts } from './reduction-kernels.ts';
+import { schedule } from './schedule.ts';
+import type { Switches } from './switches.ts';
 
 /** What a launch reads or writes: an intermediate, a value that goes in, or a result that stays. */
 export type Place =
@@ -36,6 +38,9 @@ export interface Plan {
 
 export interface PlanOptions {
   readonly adapter: AdapterClass;
+  readonly switches: Switches;
+  /** Picks the variant of a hand-written kernel. */
+  readonly choose: (choices: Choices) => string;
   /** Storage buffers that a kernel may bind. */
   readonly maxBuffers: number;
   /** For each target: whether its value stays in a buffer of its own. */
@@ -50,6 +55,8 @@ interface Buffer {
   lastStep: number;
 }
 
+const notYet = { firstStep: 0, lastStep: 0 };
+
 interface Launch {
   readonly label: string;
   readonly kernel: Kernel;
@@ -58,20 +65,16 @@ interface Launch {
 }
 
 export function makePlan(given: Graph, options: PlanOptions): Plan {
-  const graph = absorbTransposes(given);
+  const { switches } = options;
+  const graph = switches.transposesInPlace ? absorbTransposes(given) : given;
   const { entries } = graph;
-  const fusion = fuse(graph, options.maxBuffers - 1);
+  const fusion = fuse(graph, options.maxBuffers - 1, switches);
   const { stored, base } = fusion;
   const buffers = new Map<number, Buffer>();
   const allBuffers: Buffer[] = [];
   const launches: Launch[] = [];
   const newBuffer = (size: number, place?: Place): Buffer => {
-    const buffer = {
-      place,
-      bytes: Math.max(4, size * 4),
-      firstStep: launches.length,
-      lastStep: launches.length,
-    };
+    const buffer = { place, bytes: Math.max(4, size * 4), ...notYet };
     allBuffers.push(buffer);
     return buffer;
   };
@@ -87,7 +90,6 @@ export function makePlan(given: Graph, options: PlanOptions): Plan {
     inputs: readonly Buffer[],
     outputs: readonly Buffer[],
   ): void => {
-    for (const buffer of [...inputs, ...outputs]) buffer.lastStep = launches.length;
     launches.push({ label, kernel, inputs, outputs });
   };
 
@@ -105,47 +107,66 @@ export function makePlan(given: Graph, options: PlanOptions): Plan {
     else if (sizeOf(shape) === 0) buffers.set(at, newBuffer(0, placeOfResult(at)));
   });
 
-  for (const group of groupEntries(graph, fusion, options.maxBuffers)) {
-    const [first] = group.map((at) => entries[at]);
+  for (const group of groupEntries(graph, fusion, options.maxBuffers, switches)) {
+    const first = entries[group.members[0]];
     const { lowering } = first.operation;
-    const outputs = group.map((at) => newBuffer(sizeOf(entries[at].shape), placeOfResult(at)));
-    const shapes = group.map((at) => formatShape(entries[at].shape)).join(' ');
-    if (lowering.kind === 'kernel') {
-      const choices = lowering.choices(first);
-      const kernel = choices.kernel(choices.preferred(options.adapter));
-      const from = first.inputShapes.map(formatShape).join(' ');
-      launch(`${kernel.name} ${from} -> ${shapes}`, kernel, first.inputs.map(bufferOf), outputs);
+    const outputs = group.written.map((at) => newBuffer(sizeOf(entries[at].shape), placeOfResult(at)));
+    const shapes = group.written.map((at) => formatShape(entries[at].shape)).join(' ');
+    /** A launch that leaves every sum of the group in parts, and one that adds them up and does the rest. */
+    const launchInParts = (kernel: Kernel, inputs: readonly Buffer[], parts: number, sums: number): void => {
+      const partial = Array.from({ length: sums }, () => newBuffer(sizeOf(first.shape) * parts));
+      launch(`${kernel.name} -> ${parts} parts of ${formatShape(first.shape)}`, kernel, inputs, partial);
+      const fold = foldPartsKernel(graph, group, fusion, parts);
+      launch(
+        `${fold.kernel.name} -> ${shapes}`,
+        fold.kernel,
+        [...partial, ...fold.reads.map(bufferOf)],
+        outputs,
+      );
+    };
+
+    if (group.choices) {
+      const { choices } = group;
+      const variant = options.choose(choices);
+      const plain = choices.kernel(variant);
+      const inputs = first.inputs.map(bufferOf);
+      if (plain.parts !== undefined) {
+        launchInParts(plain, inputs, plain.parts, 1);
+      } else {
+        const { epilogue, reads } = epilogueOf(graph, group, fusion);
+        const kernel = choices.kernel(variant, epilogue);
+        const followers = group.members.slice(1).map((at) => ` + ${namesOf(graph, at, fusion)}`);
+        const from = first.inputShapes.map(formatShape).join(' ');
+        const label = `${kernel.name}${followers.join('')} ${from} -> ${shapes}`;
+        launch(label, kernel, [...inputs, ...reads.map(bufferOf)], outputs);
+      }
     } else if (lowering.kind === 'inline') {
       const { kernel, reads } = elementwiseKernel(graph, group, fusion);
       launch(`${kernel.name} -> ${shapes}`, kernel, reads.map(bufferOf), outputs);
     } else if (lowering.kind === 'reduction') {
-      const parts = reductionParts(first, options.adapter);
+      const parts = switches.parts ? reductionParts(first, options.adapter) : 1;
       const { kernel, reads } = reductionKernel(graph, group, fusion, parts);
-      const inputs = reads.map(bufferOf);
-      if (parts === 1) {
-        launch(`${kernel.name} -> ${shapes}`, kernel, inputs, outputs);
-      } else {
-        const partial = outputs.map((output) => newBuffer((output.bytes / 4) * parts));
-        launch(`${kernel.name} -> ${parts} parts of ${shapes}`, kernel, inputs, partial);
-        launch(
-          `fold ${parts} parts -> ${shapes}`,
-          foldPartsKernel(graph, group, parts).kernel,
-          partial,
-          outputs,
-        );
-      }
+      const sums = group.members.filter((at) => entries[at].operation.lowering.kind === 'reduction').length;
+      if (parts > 1) launchInParts(kernel, reads.map(bufferOf), parts, sums);
+      else launch(`${kernel.name} -> ${shapes}`, kernel, reads.map(bufferOf), outputs);
     }
-    group.forEach((at, i) => {
+    group.written.forEach((at, i) => {
       buffers.set(at, outputs[i]);
     });
   }
 
+  const ordered = switches.schedule ? schedule(launches) : launches;
+  ordered.forEach(({ inputs, outputs }, step) => {
+    for (const buffer of outputs) buffer.firstStep = step;
+    for (const buffer of [...inputs, ...outputs]) buffer.lastStep = step;
+  });
   for (const target of graph.targets) bufferOf(target).lastStep = Infinity;
-  const slots = assignSlots(allBuffers);
+  const byFirstStep = allBuffers.toSorted((a, b) => a.firstStep - b.firstStep);
+  const slots = assignSlots(byFirstStep, switches.memoryReuse);
   const placeOf = (buffer: Buffer): Place => buffer.place ?? { kind: 'slot', slot: -1 };
   const elements = (list: readonly Buffer[]) => list.reduce((total, { bytes }) => total + bytes / 4, 0);
   return {
-    steps: launches.map(({ label, kernel, inputs, outputs }) => ({
+    steps: ordered.map(({ label, kernel, inputs, outputs }) => ({
       label,
       kernel,
       inputs: inputs.map(placeOf),

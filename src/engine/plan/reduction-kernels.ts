@@ -4,7 +4,7 @@ import { grid } from '../../kernels/kernel.ts';
 import { type Shape, sizeOf } from '../shape.ts';
 import { Emitter } from './emitter.ts';
 import type { Fusion } from './fuse.ts';
-import { costOf, type FusedKernel, namesOf, program } from './fused-kernels.ts';
+import { costOf, type FusedKernel, namesOf, program, writeElements } from './fused-kernels.ts';
 import type { Graph, GraphEntry } from './graph.ts';
 import type { Group } from './group.ts';
 import type { Index } from './index-expression.ts';
@@ -23,16 +23,13 @@ export function reductionParts(entry: GraphEntry, adapter: AdapterClass): number
 }
 
 /**
- * Folds the inputs of a group of reductions of one shape: thread (result, part) folds every parts-th element of the
- * longest reduced run. With more than one part the outputs are [results, parts], to be folded by `foldPartsKernel`.
+ * Folds the inputs of a group's reductions, all of one shape: thread (result, part) folds every parts-th element of
+ * the longest reduced run. With one part, the rest of the group follows; with more the outputs are [parts, results]
+ * of every reduction, for `foldPartsKernel`.
  */
 export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, parts: number): FusedKernel {
-  const members = group.map((at) => ({
-    at,
-    entry: graph.entries[at],
-    lowering: reductionOf(graph.entries[at]),
-  }));
-  const [{ entry: first, lowering }] = members;
+  const folds = foldsOf(graph, group);
+  const [{ entry: first, lowering }] = folds;
   const [shape] = first.inputShapes;
   const results = sizeOf(first.shape);
   const emitter = new Emitter(graph.entries, fusion);
@@ -56,37 +53,37 @@ export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, part
     const [start, step] = split ? [part, emitter.size(parts)] : ['0u', '1u'];
     return [{ counter: counters[i], first: start, step, end: emitter.bound(run.size) }];
   });
-  const folds = members.map(({ entry, lowering: { initial, combine } }, i) => ({
-    start: emitter.constant(initial(entry.dtype), entry.dtype),
-    fold: (into: string, value: string) => `${into}${i} = ${combine(`${into}${i}`, value, entry.dtype)};`,
-  }));
+  const starts = folds.map(({ initial }) => initial(emitter));
   const body = emitter.block(() => {
     const index = indexOf(emitter, shape, runs, counters);
-    members.forEach(({ entry }, i) => {
-      emitter.write(folds[i].fold('run', emitter.value(entry.inputs[0], index)));
+    folds.forEach(({ entry, into }, i) => {
+      emitter.write(into(`run${i}`, emitter.value(entry.inputs[0], index)));
     });
   });
+  const before = [...emitter.lines];
+  const rest =
+    parts === 1
+      ? elementsAfter(emitter, graph, group, folds)
+      : folds.map((_, i) => `out${i}[${part} * ${emitter.size(results)} + ${result}] = total${i};`);
   const lines = [
     `if (i >= ${bound}) { return; }`,
-    ...emitter.lines,
-    ...folds.map(({ start }, i) => `var total${i} = ${start};`),
+    ...before,
+    ...starts.map((start, i) => `var total${i} = ${start};`),
     ...foldLoops(
       loops,
-      folds.map(({ start }, i) => `var run${i} = ${start};`),
+      starts.map((start, i) => `var run${i} = ${start};`),
       body,
-      folds.map(({ fold }, i) => fold('total', `run${i}`)),
+      folds.map(({ into }, i) => into(`total${i}`, `run${i}`)),
     ),
-    ...members.map((_, i) => `out${i}[i] = total${i};`),
+    ...rest,
   ];
-  const dtypes = members.map(({ entry }) => entry.dtype);
-  const cost = members.reduce((total, { entry }) => total + 1 + costOf(graph, entry.inputs[0], fusion), 0);
+  const written = parts === 1 ? group.written : folds.map(({ at }) => at);
+  const cost = folds.reduce((total, { entry }) => total + 1 + costOf(graph, entry.inputs[0], fusion), 0);
   return {
     reads: emitter.reads,
     kernel: {
-      name: members
-        .map(({ entry }) => `${entry.operation.name}(${namesOf(graph, entry.inputs[0], fusion)})`)
-        .join(' | '),
-      source: program(emitter, dtypes, lines),
+      name: group.members.map((at) => nameOf(graph, at, fusion)).join(' | '),
+      source: program(emitter, graph, written, lines),
       uniforms: emitter.uniforms,
       workgroups: grid(results * parts),
       flops: sizeOf(shape) * cost,
@@ -94,36 +91,99 @@ export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, part
   };
 }
 
-/** Folds [results, parts] to [results], in order, for every member of a group. */
-export function foldPartsKernel(graph: Graph, group: Group, parts: number): FusedKernel {
-  const members = group.map((at) => graph.entries[at]);
-  const sources = members.map(
-    (entry): GraphEntry => ({ ...entry, shape: [sizeOf(entry.shape), parts], leaf: 0, inputs: [] }),
+/**
+ * Folds [parts, results] to [results], in order, for every sum of a group (a reduction in parts, a kernel that left its
+ * sums in parts), and computes what follows. Reads the parts first, then other entries.
+ */
+export function foldPartsKernel(graph: Graph, group: Group, fusion: Fusion, parts: number): FusedKernel {
+  const folds = foldsOf(graph, group);
+  const results = sizeOf(folds[0].entry.shape);
+  const { length } = graph.entries;
+  const sources = folds.map(
+    ({ entry }): GraphEntry => ({ ...entry, shape: [parts, results], leaf: 0, inputs: [] }),
   );
-  const folds = members.map((entry, i): GraphEntry => {
-    const lowering: Reduction = { ...reductionOf(entry), dims: [1] };
-    const { shape } = sources[i];
-    return {
-      ...entry,
-      operation: { ...entry.operation, lowering },
-      inputs: [i],
-      inputShapes: [shape],
-      shape: [shape[0]],
-    };
+  const emitter = new Emitter([...graph.entries, ...sources], {
+    stored: [...fusion.stored, ...sources.map(() => true)],
+    base: [...fusion.base, ...sources.map((_, i) => length + i)],
   });
-  const entries = [...sources, ...folds];
-  const fusion = {
-    stored: entries.map((_, at) => at < sources.length),
-    base: entries.map((_, at) => at),
-    reads: [],
+  const bound = emitter.bound(results);
+  const end = emitter.bound(parts);
+  const starts = folds.map(({ initial }) => initial(emitter));
+  const position = `part * ${emitter.size(results)} + i`;
+  const body = emitter.block(() => {
+    folds.forEach(({ into }, i) => {
+      const index = emitter.linear(sources[i].shape, emitter.define(position));
+      emitter.write(into(`total${i}`, emitter.value(length + i, index)));
+    });
+  });
+  const lines = [
+    `if (i >= ${bound}) { return; }`,
+    ...emitter.lines,
+    ...starts.map((start, i) => `var total${i} = ${start};`),
+    `for (var part = 0u; part < ${end}; part++) {`,
+    ...body,
+    '}',
+    ...elementsAfter(emitter, graph, group, folds),
+  ];
+  return {
+    reads: emitter.reads.slice(folds.length),
+    kernel: {
+      name: `fold ${parts} parts`,
+      source: program(emitter, graph, group.written, lines),
+      uniforms: emitter.uniforms,
+      workgroups: grid(results),
+      flops: results * parts * folds.length,
+    },
   };
-  const own = folds.map((_, i) => sources.length + i);
-  return reductionKernel({ entries, leaves: [], targets: [], key: '' }, own, fusion, 1);
 }
 
-function reductionOf({ operation }: GraphEntry): Reduction {
-  if (operation.lowering.kind !== 'reduction') throw new Error(`${operation.name} is not a reduction.`);
-  return operation.lowering;
+/** The lines that follow once every `total` is known. */
+function elementsAfter(emitter: Emitter, graph: Graph, group: Group, folds: readonly Fold[]): string[] {
+  folds.forEach(({ at, entry }, i) => {
+    emitter.know(at, emitter.linear(entry.shape, 'i'), `total${i}`);
+  });
+  const before = emitter.lines.length;
+  writeElements(emitter, graph, group);
+  return emitter.lines.slice(before);
+}
+
+interface Fold {
+  readonly at: number;
+  readonly entry: GraphEntry;
+  readonly lowering: Reduction;
+  readonly initial: (emitter: Emitter) => string;
+  /** The statement that folds a value into a variable. */
+  readonly into: (variable: string, value: string) => string;
+}
+
+/** What a group folds; the results of a kernel in parts are summed. */
+function foldsOf({ entries }: Graph, { members }: Group): Fold[] {
+  return members.flatMap((at) => {
+    const entry = entries[at];
+    const { lowering } = entry.operation;
+    if (lowering.kind === 'inline' || lowering.kind === 'leaf') return [];
+    const fold = lowering.kind === 'reduction' ? lowering : sumOfParts;
+    return {
+      at,
+      entry,
+      lowering: fold,
+      initial: (emitter) => emitter.constant(fold.initial(entry.dtype), entry.dtype),
+      into: (variable, value) => `${variable} = ${fold.combine(variable, value, entry.dtype)};`,
+    };
+  });
+}
+
+const sumOfParts: Reduction = {
+  kind: 'reduction',
+  dims: [0],
+  initial: () => 0,
+  combine: (a, b) => `${a} + ${b}`,
+};
+
+function nameOf(graph: Graph, at: number, fusion: Fusion): string {
+  const { operation, inputs } = graph.entries[at];
+  if (operation.lowering.kind === 'inline') return namesOf(graph, at, fusion);
+  return `${operation.name}(${namesOf(graph, inputs[0], fusion)})`;
 }
 
 interface Run {

@@ -5,6 +5,7 @@ import { fromDeviceBytes, type NumberArray, toDeviceWords } from '../../dtype.ts
 import { explainPlan } from '../../plan/explain.ts';
 import type { Graph } from '../../plan/graph.ts';
 import { makePlan } from '../../plan/plan.ts';
+import { allOn, type Switches } from '../../plan/switches.ts';
 import type { DeviceStorage, Node, Value } from '../../tape.ts';
 import { describe, ErrorGuard } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
@@ -16,6 +17,8 @@ import { Staging } from './staging.ts';
 export interface GpuDeviceOptions {
   readonly name: string;
   readonly adapterClass: AdapterClass;
+  /** For measuring what the planner gains: what is turned off. */
+  readonly switches?: Partial<Switches>;
 }
 
 /** Graphs whose plans are kept at a time; the least recently used goes first. */
@@ -25,6 +28,7 @@ export class GpuDevice implements Device {
   readonly kind = 'gpu';
   readonly name: string;
   readonly adapterClass: AdapterClass;
+  readonly switches: Switches;
   /** For those who launch kernels of their own. */
   readonly gpu: GPUDevice;
   readonly #errors: ErrorGuard;
@@ -42,6 +46,7 @@ export class GpuDevice implements Device {
     this.gpu = gpu;
     this.name = options.name;
     this.adapterClass = options.adapterClass;
+    this.switches = { ...allOn, ...options.switches };
     this.#errors = new ErrorGuard(gpu);
     this.#pool = new BufferPool(gpu);
     this.#pipelines = new PipelineCache(gpu);
@@ -151,7 +156,13 @@ export class GpuDevice implements Device {
 
   #makePlan(graph: Graph, kept: readonly boolean[]) {
     const maxBuffers = Math.min(this.gpu.limits.maxStorageBuffersPerShaderStage, 10);
-    return makePlan(graph, { adapter: this.adapterClass, maxBuffers, kept });
+    return makePlan(graph, {
+      adapter: this.adapterClass,
+      switches: this.switches,
+      choose: (choices) => choices.preferred(this.adapterClass),
+      maxBuffers,
+      kept,
+    });
   }
 
   #planFor(graph: Graph, targets: readonly Target[]): { plan: PreparedPlan; ready: Promise<void> } {

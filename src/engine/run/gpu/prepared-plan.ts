@@ -13,15 +13,23 @@ interface PreparedStep {
   readonly step: Step;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  readonly workgroups: readonly [number, number, number];
   readonly uniformOffset: number;
-  /** True if all its buffers are slots, which never change. */
-  readonly fixed: boolean;
-  /** Bind groups by the identities of the buffers that do change. */
+  /** Bind groups by the identities of the buffers. */
   readonly bindGroups: Map<string, GPUBindGroup>;
 }
 
 /** Bind groups kept per step: states swap between two buffers, a few of them at different times. */
 const maxBindGroups = 32;
+
+/** Choices of buffers kept per plan. */
+const maxBindings = 32;
+
+/** A choice of buffers for the leaves and targets of a plan, and the bind groups that it takes. */
+interface Binding {
+  readonly buffers: readonly (PooledBuffer | undefined)[];
+  readonly groups: readonly GPUBindGroup[];
+}
 
 /** What a plan is prepared with. */
 interface Means {
@@ -43,6 +51,8 @@ export class PreparedPlan {
   #slots: readonly PooledBuffer[] = [];
   #uniforms: GPUBuffer | undefined;
   #steps: readonly PreparedStep[] = [];
+  readonly #bindings: Binding[] = [];
+  #bindGroupsMade = 0;
 
   constructor(key: string, kept: readonly boolean[], plan: Plan, { gpu, pool, pipelines }: Means) {
     this.key = key;
@@ -80,7 +90,7 @@ export class PreparedPlan {
         pipeline: this.#pipelines.pipeline(kernel, inputs.length, outputs.length),
         layout: this.#pipelines.layout(inputs.length, outputs.length, kernel.uniforms.length > 0),
         uniformOffset: offset,
-        fixed: [...inputs, ...outputs].every((place) => place.kind === 'slot'),
+        workgroups: kernel.workgroups,
         bindGroups: new Map<string, GPUBindGroup>(),
       }));
       checks[checks.length - 1].catch(() => this.#pipelines.forget(kernel));
@@ -98,30 +108,71 @@ export class PreparedPlan {
     profiler?: Profiler,
   ): number {
     if (this.#steps.length === 0) return 0;
-    let made = 0;
-    let pass = profiler ? undefined : encoder.beginComputePass();
-    for (const prepared of this.#steps) {
-      const { step, bindGroups } = prepared;
-      const places = [...step.inputs, ...step.outputs];
-      const key = prepared.fixed ? '' : places.map((place) => this.#at(place, leaves, targets).id).join();
-      let group = bindGroups.get(key);
-      if (!group) {
-        made++;
-        group = this.#bindGroup(
-          prepared,
-          places.map((place) => this.#at(place, leaves, targets)),
-        );
-        if (bindGroups.size >= maxBindGroups) bindGroups.clear();
-        bindGroups.set(key, group);
-      }
-      if (profiler) pass = encoder.beginComputePass(profiler.next(step.label, step.kernel.flops));
-      pass?.setPipeline(prepared.pipeline);
-      pass?.setBindGroup(0, group);
-      pass?.dispatchWorkgroups(...step.kernel.workgroups);
-      if (profiler) pass?.end();
+    const before = this.#bindGroupsMade;
+    const groups = this.#bindGroupsFor(leaves, targets);
+    if (profiler) this.#encodeTimed(encoder, groups, profiler);
+    else this.#encodePass(encoder, groups);
+    return this.#bindGroupsMade - before;
+  }
+
+  #encodePass(encoder: GPUCommandEncoder, groups: readonly GPUBindGroup[]): void {
+    const pass = encoder.beginComputePass();
+    let current: GPUComputePipeline | undefined;
+    // Plain counting and plain arguments: this loop is most of the host's work in a replay.
+    for (let i = 0; i < groups.length; i++) {
+      const { pipeline, workgroups } = this.#steps[i];
+      if (pipeline !== current) pass.setPipeline(pipeline);
+      current = pipeline;
+      pass.setBindGroup(0, groups[i]);
+      pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
     }
-    if (!profiler) pass?.end();
-    return made;
+    pass.end();
+  }
+
+  #encodeTimed(encoder: GPUCommandEncoder, groups: readonly GPUBindGroup[], profiler: Profiler): void {
+    this.#steps.forEach(({ step, pipeline, workgroups }, i) => {
+      const pass = encoder.beginComputePass(profiler.next(step.label, step.kernel.flops));
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, groups[i]);
+      pass.dispatchWorkgroups(...workgroups);
+      pass.end();
+    });
+  }
+
+  /** A bind group per step. Those of the last few choices of buffers are kept: states swap between two. */
+  #bindGroupsFor(
+    leaves: readonly PooledBuffer[],
+    targets: readonly (PooledBuffer | undefined)[],
+  ): readonly GPUBindGroup[] {
+    const isOf = ({ buffers }: Binding): boolean => {
+      for (let i = 0; i < leaves.length; i++) if (buffers[i] !== leaves[i]) return false;
+      for (let i = 0; i < targets.length; i++) if (buffers[leaves.length + i] !== targets[i]) return false;
+      return true;
+    };
+    const known = this.#bindings.find(isOf);
+    if (known) return known.groups;
+    const groups = this.#steps.map((prepared) => this.#bindGroupFor(prepared, leaves, targets));
+    if (this.#bindings.length >= maxBindings) this.#bindings.length = 0;
+    this.#bindings.push({ buffers: [...leaves, ...targets], groups });
+    return groups;
+  }
+
+  #bindGroupFor(
+    prepared: PreparedStep,
+    leaves: readonly PooledBuffer[],
+    targets: readonly (PooledBuffer | undefined)[],
+  ): GPUBindGroup {
+    const { step, bindGroups } = prepared;
+    const buffers = [...step.inputs, ...step.outputs].map((place) => this.#at(place, leaves, targets));
+    const key = buffers.map(({ id }) => id).join();
+    let group = bindGroups.get(key);
+    if (!group) {
+      group = this.#bindGroup(prepared, buffers);
+      this.#bindGroupsMade++;
+      if (bindGroups.size >= maxBindGroups) bindGroups.clear();
+      bindGroups.set(key, group);
+    }
+    return group;
   }
 
   /** The buffers that hold the targets after a run. */
