@@ -81,13 +81,14 @@ export function program(
   { entries }: Graph,
   written: readonly number[],
   lines: readonly string[],
+  main = linearMain,
 ): string {
   const body = lines.map((line) => `  ${line}`).join('\n');
   const outputs = written.map((at) => entries[at].dtype);
   return `${emitter.bindings(0, outputs)}
 @group(0) @binding(${emitter.reads.length + outputs.length}) var<uniform> p: ${emitter.uniformType};
 ${mathFunctions(body)}
-${linearMain}
+${main}
 ${body}
 }
 `;

@@ -7,7 +7,7 @@ import { elementwiseKernel, epilogueOf, namesOf } from './fused-kernels.ts';
 import { absorbTransposes, type Graph } from './graph.ts';
 import { groupEntries } from './group.ts';
 import { assignSlots } from './memory.ts';
-import { foldPartsKernel, reductionKernel, reductionParts } from './reduction-kernels.ts';
+import { foldPartsKernel, plainMapping, reductionKernel, reductionMapping } from './reduction-kernels.ts';
 import { schedule } from './schedule.ts';
 import type { Switches } from './switches.ts';
 
@@ -144,10 +144,10 @@ export function makePlan(given: Graph, options: PlanOptions): Plan {
       const { kernel, reads } = elementwiseKernel(graph, group, fusion);
       launch(`${kernel.name} -> ${shapes}`, kernel, reads.map(bufferOf), outputs);
     } else if (lowering.kind === 'reduction') {
-      const parts = switches.parts ? reductionParts(first, options.adapter) : 1;
-      const { kernel, reads } = reductionKernel(graph, group, fusion, parts);
+      const mapping = switches.parts ? reductionMapping(first, options.adapter) : plainMapping;
+      const { kernel, reads } = reductionKernel(graph, group, fusion, mapping);
       const sums = group.members.filter((at) => entries[at].operation.lowering.kind === 'reduction').length;
-      if (parts > 1) launchInParts(kernel, reads.map(bufferOf), parts, sums);
+      if (mapping.parts > 1) launchInParts(kernel, reads.map(bufferOf), mapping.parts, sums);
       else launch(`${kernel.name} -> ${shapes}`, kernel, reads.map(bufferOf), outputs);
     }
     group.written.forEach((at, i) => {

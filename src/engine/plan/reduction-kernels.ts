@@ -1,33 +1,53 @@
-/** WGSL of reductions with what is fused into them: one thread per result, or per part of one. */
+/** WGSL of reductions with what is fused into them: an invocation or a workgroup per result, or per part of one. */
 import type { AdapterClass } from '../../kernels/family.ts';
-import { grid } from '../../kernels/kernel.ts';
-import { type Shape, sizeOf } from '../shape.ts';
+import { grid, linearMain, workgroupSize } from '../../kernels/kernel.ts';
+import { sizeOf } from '../shape.ts';
 import { Emitter } from './emitter.ts';
 import type { Fusion } from './fuse.ts';
 import { costOf, type FusedKernel, namesOf, program, writeElements } from './fused-kernels.ts';
 import type { Graph, GraphEntry } from './graph.ts';
 import type { Group } from './group.ts';
-import type { Index } from './index-expression.ts';
 import type { Reduction } from './lowering.ts';
+import { foldLoops, indexOf, loopsOver, mergeRuns, type Share } from './reduction-loops.ts';
 
-/**
- * Parts that a reduction is cut into when its results alone would leave the device idle. A software adapter has few
- * threads, and a second launch costs it as much as a thousand elements; a GPU has thousands.
- */
-export function reductionParts(entry: GraphEntry, adapter: AdapterClass): number {
-  const { enoughThreads, leastEach } =
-    adapter === 'software' ? { enoughThreads: 64, leastEach: 1024 } : { enoughThreads: 8192, leastEach: 32 };
-  const results = Math.max(1, sizeOf(entry.shape));
-  const each = sizeOf(entry.inputShapes[0]) / results;
-  return Math.max(1, Math.min(Math.floor(each / leastEach), Math.ceil(enoughThreads / results), 256));
+/** How a reduction is spread over the device. */
+export interface Mapping {
+  /** Invocations that fold one part together: 1, or a whole workgroup through its memory. */
+  readonly lanes: 1 | typeof workgroupLanes;
+  /** Parts of a result, added up by a second launch; 1: none. */
+  readonly parts: number;
 }
 
+const workgroupLanes = 256;
+
 /**
- * Folds the inputs of a group's reductions, all of one shape: thread (result, part) folds every parts-th element of
- * the longest reduced run. With one part, the rest of the group follows; with more the outputs are [parts, results]
- * of every reduction, for `foldPartsKernel`.
+ * A software adapter has few threads, and a second launch costs it as much as a thousand elements. A GPU has thousands
+ * to keep busy; where it reduces what lies side by side, neighbours must read neighbours, so a workgroup works together.
  */
-export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, parts: number): FusedKernel {
+export function reductionMapping(entry: GraphEntry, adapter: AdapterClass): Mapping {
+  const results = Math.max(1, sizeOf(entry.shape));
+  const [shape] = entry.inputShapes;
+  const each = sizeOf(shape) / results;
+  const parts = (threads: number, least: number, most: number): number =>
+    Math.max(1, Math.min(Math.floor(each / least), Math.ceil(threads / results), most));
+  if (adapter === 'software') return { lanes: 1, parts: parts(64, 1024, 256) };
+  const sideBySide = mergeRuns(shape, reductionOf(entry).dims).at(-1)?.reduced ?? false;
+  if (sideBySide && each >= 2 * workgroupLanes) {
+    return { lanes: workgroupLanes, parts: parts(1024, 8 * workgroupLanes, 64) };
+  }
+  return { lanes: 1, parts: parts(16_384, 32, 256) };
+}
+
+/** No second launch, no workgroup memory. */
+export const plainMapping: Mapping = { lanes: 1, parts: 1 };
+
+/**
+ * Folds the inputs of a group's reductions, all of one shape: invocation or workgroup (result, part) folds every
+ * parts-th element. With one part, the rest of the group follows; with more the outputs are [parts, results] of every
+ * reduction, for `foldPartsKernel`.
+ */
+export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, mapping: Mapping): FusedKernel {
+  const { lanes, parts } = mapping;
   const folds = foldsOf(graph, group);
   const [{ entry: first, lowering }] = folds;
   const [shape] = first.inputShapes;
@@ -36,26 +56,23 @@ export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, part
   const bound = emitter.bound(results * parts);
   const result = parts === 1 ? 'i' : emitter.define(`i / ${emitter.size(parts)}`);
   const part = parts === 1 ? '0u' : emitter.define(`i % ${emitter.size(parts)}`);
+  const share: Share =
+    lanes === 1
+      ? { number: part, of: emitter.size(parts), count: parts }
+      : {
+          number: parts === 1 ? 'lane' : emitter.define(`${part} * ${lanes}u + lane`),
+          of: emitter.size(lanes * parts),
+          count: lanes * parts,
+        };
   const runs = mergeRuns(shape, lowering.dims);
-  const reduced = runs.filter((run) => run.reduced);
-  const longest = reduced.reduce((best, run) => (run.size > best.size ? run : best), reduced[0]);
   const kept = emitter.linear(
     runs.filter((run) => !run.reduced).map((run) => run.size),
     result,
   ).coordinates;
-
-  let nextKept = 0;
-  let nextLoop = 0;
-  const counters = runs.map((run) => (run.reduced ? `r${nextLoop++}` : kept[nextKept++]));
-  const loops = runs.flatMap((run, i) => {
-    if (!run.reduced) return [];
-    const split = run === longest && parts > 1;
-    const [start, step] = split ? [part, emitter.size(parts)] : ['0u', '1u'];
-    return [{ counter: counters[i], first: start, step, end: emitter.bound(run.size) }];
-  });
+  const { loops, counters } = loopsOver(emitter, runs, kept, share, lanes > 1);
   const starts = folds.map(({ initial }) => initial(emitter));
   const body = emitter.block(() => {
-    const index = indexOf(emitter, shape, runs, counters);
+    const index = indexOf(emitter, shape, runs, counters());
     folds.forEach(({ entry, into }, i) => {
       emitter.write(into(`run${i}`, emitter.value(entry.inputs[0], index)));
     });
@@ -75,6 +92,7 @@ export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, part
       body,
       folds.map(({ into }, i) => into(`total${i}`, `run${i}`)),
     ),
+    ...(lanes === 1 ? [] : foldLanes(folds)),
     ...rest,
   ];
   const written = parts === 1 ? group.written : folds.map(({ at }) => at);
@@ -83,12 +101,42 @@ export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, part
     reads: emitter.reads,
     kernel: {
       name: group.members.map((at) => nameOf(graph, at, fusion)).join(' | '),
-      source: program(emitter, graph, written, lines),
+      source: program(emitter, graph, written, lines, lanes === 1 ? linearMain : workgroupMain(folds)),
       uniforms: emitter.uniforms,
-      workgroups: grid(results * parts),
+      workgroups: grid(lanes === 1 ? results * parts : results * parts * workgroupSize),
       flops: sizeOf(shape) * cost,
     },
   };
+}
+
+/** The head of an entry point whose workgroup i folds together, with a place for each lane's share of every fold. */
+function workgroupMain(folds: readonly Fold[]): string {
+  const shares = folds.map(
+    ({ entry }, i) => `var<workgroup> share${i}: array<${entry.dtype}, ${workgroupLanes}>;`,
+  );
+  return `${shares.join('\n')}
+@compute @workgroup_size(${workgroupLanes})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup.x + workgroup.y * workgroups.x;`;
+}
+
+/** Folds the lanes' totals in a tree; lane 0 goes on with the whole. */
+function foldLanes(folds: readonly Fold[]): string[] {
+  return [
+    ...folds.map((_, i) => `share${i}[lane] = total${i};`),
+    `for (var half = ${workgroupLanes / 2}u; half > 0u; half /= 2u) {`,
+    'workgroupBarrier();',
+    'if (lane < half) {',
+    ...folds.map(({ into }, i) => into(`share${i}[lane]`, `share${i}[lane + half]`)),
+    '}',
+    '}',
+    'if (lane > 0u) { return; }',
+    ...folds.map((_, i) => `total${i} = share${i}[0];`),
+  ];
 }
 
 /**
@@ -180,86 +228,13 @@ const sumOfParts: Reduction = {
   combine: (a, b) => `${a} + ${b}`,
 };
 
+function reductionOf({ operation }: GraphEntry): Reduction {
+  if (operation.lowering.kind !== 'reduction') throw new Error(`${operation.name} is not a reduction.`);
+  return operation.lowering;
+}
+
 function nameOf(graph: Graph, at: number, fusion: Fusion): string {
   const { operation, inputs } = graph.entries[at];
   if (operation.lowering.kind === 'inline') return namesOf(graph, at, fusion);
   return `${operation.name}(${namesOf(graph, inputs[0], fusion)})`;
-}
-
-interface Run {
-  readonly size: number;
-  readonly reduced: boolean;
-  readonly dims: readonly number[];
-}
-
-/** Neighbouring dims that are all reduced or all kept, as one; dims of size 1 belong to nobody. */
-function mergeRuns(shape: Shape, dims: readonly number[]): Run[] {
-  const runs: { size: number; reduced: boolean; dims: number[] }[] = [];
-  shape.forEach((size, dim) => {
-    if (size === 1) return;
-    const reduced = dims.includes(dim);
-    const last = runs.at(-1);
-    if (last?.reduced === reduced) {
-      last.size *= size;
-      last.dims.push(dim);
-    } else {
-      runs.push({ size, reduced, dims: [dim] });
-    }
-  });
-  return runs;
-}
-
-/** The index into the unreduced shape, from one counter per run. */
-function indexOf(emitter: Emitter, shape: Shape, runs: readonly Run[], counters: readonly string[]): Index {
-  if (runs.length <= 1) return emitter.linear(shape, counters[0] ?? '0u');
-  const sizes = runs.map((run) => run.size);
-  const whole = emitter.at(sizes, counters);
-  if (runs.every((run) => run.dims.length === 1)) {
-    const coordinates = shape.map(() => '0u');
-    runs.forEach((run, i) => {
-      coordinates[run.dims[0]] = counters[i];
-    });
-    return emitter.at(shape, coordinates);
-  }
-  return emitter.composite(shape, whole, runs, counters);
-}
-
-interface Loop {
-  readonly counter: string;
-  readonly first: string;
-  readonly step: string;
-  readonly end: string;
-}
-
-/** Elements that are folded in a row before what they give joins the total. */
-const runLength = 64;
-
-/**
- * Nested loops around `body`, the innermost in runs: a sum of n numbers then loses about n / runLength + runLength
- * roundings, not n.
- */
-function foldLoops(
-  loops: readonly Loop[],
-  start: readonly string[],
-  body: readonly string[],
-  fold: readonly string[],
-): string[] {
-  const innermost = loops.at(-1);
-  if (!innermost) return [...start, ...body, ...fold];
-  const { counter, first, step, end } = innermost;
-  const stride = step === '1u' ? `${runLength}u` : `${runLength}u * ${step}`;
-  return [
-    ...loops
-      .slice(0, -1)
-      .map(
-        (l) => `for (var ${l.counter} = ${l.first}; ${l.counter} < ${l.end}; ${l.counter} += ${l.step}) {`,
-      ),
-    `for (var base = ${first}; base < ${end}; base += ${stride}) {`,
-    ...start,
-    `for (var ${counter} = base; ${counter} < min(base + ${stride}, ${end}); ${counter} += ${step}) {`,
-    ...body,
-    '}',
-    ...fold,
-    ...loops.map(() => '}'),
-  ];
 }
