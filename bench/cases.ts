@@ -1,127 +1,147 @@
-/** What the kernel bench runs: kernels with their inputs, and plain float64 loops for the right answer. */
-import { type Conv2dSizes, conv2d } from '../src/kernels/conv2d.ts';
-import { conv2dInputGrad } from '../src/kernels/conv2d-input-grad.ts';
-import { conv2dWeightGrad } from '../src/kernels/conv2d-weight-grad.ts';
+/** The kernels that the bench runs, at which sizes, and in which variants. */
+import { type Conv2dSizes, conv2dFamily } from '../src/kernels/conv2d.ts';
+import { conv2dInputGradFamily } from '../src/kernels/conv2d-input-grad.ts';
+import { conv2dWeightGradFamily } from '../src/kernels/conv2d-weight-grad.ts';
+import { choicesOf, type Family } from '../src/kernels/family.ts';
 import type { Kernel } from '../src/kernels/kernel.ts';
-import { matmul, type Variant } from '../src/kernels/matmul.ts';
+import { type MatmulSizes, matmulFamily } from '../src/kernels/matmul.ts';
+import { type KernelCase, numbers, usualTolerance } from './kernel-case.ts';
+import {
+  conv2dInputGradReference,
+  conv2dReference,
+  conv2dWeightGradReference,
+  matmulReference,
+} from './references.ts';
 
-export interface BenchCase {
-  readonly name: string;
-  readonly shape: string;
-  readonly kernel: (variant: Variant) => Kernel;
-  readonly inputs: readonly Float32Array<ArrayBuffer>[];
-  readonly answer: () => Float64Array;
+/** The families that a kernel of one's own can be compared with, each as: sizes to all variants that can serve them. */
+export const families = {
+  matmul: (sizes: MatmulSizes) => variants(matmulFamily, sizes),
+  conv2d: (sizes: Conv2dSizes) => variants(conv2dFamily, sizes),
+  conv2dInputGrad: (sizes: Conv2dSizes) => variants(conv2dInputGradFamily, sizes),
+  conv2dWeightGrad: (sizes: Conv2dSizes) => variants(conv2dWeightGradFamily, sizes),
+};
+
+function variants<Sizes>(family: Family<Sizes>, sizes: Sizes): readonly Kernel[] {
+  const choices = choicesOf(family, sizes);
+  return choices.variants.map((variant) => choices.kernel(variant));
 }
 
-export function benchCases(): BenchCase[] {
+export function kernelCases(): KernelCase[] {
   return [
-    matmulCase(256, 256, 256),
-    matmulCase(512, 512, 512),
-    matmulCase(1000, 300, 700),
-    ...convCases({ n: 16, c: 16, size: 16, k: 16, stride: 1 }),
-    ...convCases({ n: 16, c: 32, size: 16, k: 64, stride: 2 }),
-    ...convCases({ n: 16, c: 3, size: 32, k: 16, stride: 1 }),
+    matmulCase({ m: 256, k: 256, n: 256 }),
+    matmulCase({ m: 512, k: 512, n: 512 }),
+    matmulCase({ m: 1000, k: 300, n: 700 }),
+    matmulCase({ m: 4096, k: 4096, n: 4096, hardwareOnly: true }),
+    matmulCase({ m: 128, k: 512, n: 10 }),
+    matmulCase({ m: 8192, k: 64, n: 64 }),
+    matmulCase({ m: 64, k: 16384, n: 64 }),
+    matmulCase({ m: 128, k: 64, n: 128, batch: 32 }),
+    matmulCase({ m: 512, k: 512, n: 512, transposeA: true }),
+    matmulCase({ m: 512, k: 512, n: 512, transposeB: true }),
+    ...convCases('3x3', { n: 32, c: 16, k: 16, size: 16 }),
+    ...convCases('stride 2', { n: 32, c: 16, k: 32, size: 16, stride: 2 }),
+    ...convCases('1x1', { n: 32, c: 32, k: 64, size: 16, filter: 1 }),
+    ...convCases('depthwise', { n: 32, c: 32, k: 32, size: 16, groups: 32 }),
+    ...convCases('3 channels', { n: 32, c: 3, k: 16, size: 32 }),
+    ...convCases('resnet 64', { n: 128, c: 64, k: 64, size: 32, hardwareOnly: true }),
+    ...convCases('resnet 128', { n: 128, c: 128, k: 128, size: 16, hardwareOnly: true }),
+    ...convCases('resnet 256', { n: 128, c: 256, k: 256, size: 8, hardwareOnly: true }),
+    ...convCases('resnet 512', { n: 128, c: 512, k: 512, size: 4, hardwareOnly: true }),
   ];
 }
 
-/** [m, k] x [k, n]. */
-function matmulCase(m: number, k: number, n: number): BenchCase {
-  const [a, b] = [numbers(m * k, 1), numbers(k * n, 2)];
-  const sizes = { batch: 1, m, n, k, transposeA: false, transposeB: false, strideA: 0, strideB: 0 };
+interface MatmulShape {
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+  readonly batch?: number;
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  readonly hardwareOnly?: boolean;
+}
+
+/** [m, k] x [k, n], or [batch, m, k] x [batch, k, n]. */
+function matmulCase(shape: MatmulShape): KernelCase {
+  const { m, k, n, batch = 1, transposeA = false, transposeB = false, hardwareOnly } = shape;
+  const sizes = { batch, m, n, k, transposeA, transposeB, strideA: m * k, strideB: k * n };
+  const dims = m === k && k === n ? `${m}` : `${m}x${k}x${n}`;
+  const marks = [batch > 1 && `batch ${batch}`, transposeA && 'A transposed', transposeB && 'B transposed'];
+  const batches = batch > 1 ? `${batch},` : '';
   return {
-    name: 'matmul',
-    shape: `[${m},${k}] [${k},${n}]`,
-    kernel: (variant) => matmul(variant, sizes),
-    inputs: [a, b],
-    answer: () => {
-      const out = new Float64Array(m * n);
-      for (let row = 0; row < m; row++)
-        for (let i = 0; i < k; i++)
-          for (let column = 0; column < n; column++)
-            out[row * n + column] += a[row * k + i] * b[i * n + column];
-      return out;
-    },
+    name: ['matmul', dims, ...marks.filter((mark) => mark !== false)].join(' '),
+    shape:
+      `[${batches}${transposeA ? `${k},${m}` : `${m},${k}`}] ` +
+      `[${batches}${transposeB ? `${n},${k}` : `${k},${n}`}]`,
+    inputs: () => [numbers(batch * m * k, 1), numbers(batch * k * n, 2)],
+    outputShape: batch > 1 ? [batch, m, n] : [m, n],
+    reference: matmulReference(sizes),
+    referenceCost: k,
+    tolerance: usualTolerance,
+    variants: families.matmul(sizes),
+    hardwareOnly,
   };
 }
 
 interface ConvShape {
   readonly n: number;
   readonly c: number;
-  readonly size: number;
   readonly k: number;
-  readonly stride: number;
+  /** Height and width of the images. */
+  readonly size: number;
+  /** Height and width of the filters, odd; 3 unless told. */
+  readonly filter?: number;
+  readonly stride?: number;
+  readonly groups?: number;
+  readonly hardwareOnly?: boolean;
 }
 
-/** A convolution with a 3 x 3 window and padding 1, and its two gradients. */
-function convCases({ n, c, size, k, stride }: ConvShape): BenchCase[] {
-  const p = Math.ceil(size / stride);
+/** A convolution, padded so that stride 1 keeps the image's size, and its two gradients. */
+function convCases(name: string, shape: ConvShape): KernelCase[] {
+  const { n, c, k, size, filter = 3, stride = 1, groups = 1, hardwareOnly } = shape;
+  const padding = (filter - 1) / 2;
+  const p = Math.floor((size - 1) / stride) + 1;
   const sizes: Conv2dSizes = {
-    ...{ n, c, h: size, w: size, k, r: 3, s: 3, p, q: p, groups: 1 },
-    ...{ stride: [stride, stride], padding: [1, 1], dilation: [1, 1] },
+    ...{ n, c, h: size, w: size, k, r: filter, s: filter, p, q: p, groups },
+    ...{ stride: [stride, stride], padding: [padding, padding], dilation: [1, 1] },
   };
-  const x = numbers(n * c * size * size, 3);
-  const w = numbers(k * c * 9, 4);
-  const g = numbers(n * k * p * p, 5);
-  const shape = `[${n},${c},${size},${size}] [${k},${c},3,3]${stride > 1 ? ` stride ${stride}` : ''}`;
+  const xShape = [n, c, size, size];
+  const wShape = [k, c / groups, filter, filter];
+  const gShape = [n, k, p, p];
+  const x = () => numbers(n * c * size * size, 3);
+  const w = () => numbers((k * c * filter * filter) / groups, 4);
+  const g = () => numbers(n * k * p * p, 5);
+  const common = {
+    shape: `[${xShape}] [${wShape}]${stride > 1 ? ` stride ${stride}` : ''}`,
+    tolerance: usualTolerance,
+    hardwareOnly,
+  };
   return [
     {
-      name: 'conv2d',
-      shape,
-      kernel: (variant) => conv2d(variant, sizes),
-      inputs: [x, w],
-      answer: () =>
-        accumulate(sizes, g.length, (out, i, j, l) => {
-          out[i] += x[j] * w[l];
-        }),
+      ...common,
+      name: `conv2d ${name}`,
+      inputs: () => [x(), w()],
+      outputShape: gShape,
+      reference: conv2dReference(sizes),
+      referenceCost: (c / groups) * filter ** 2,
+      variants: families.conv2d(sizes),
     },
     {
-      name: 'conv2dInputGrad',
-      shape,
-      kernel: (variant) => conv2dInputGrad(variant, sizes),
-      inputs: [g, w],
-      answer: () =>
-        accumulate(sizes, x.length, (out, i, j, l) => {
-          out[j] += g[i] * w[l];
-        }),
+      ...common,
+      name: `conv2dInputGrad ${name}`,
+      inputs: () => [g(), w()],
+      outputShape: xShape,
+      reference: conv2dInputGradReference(sizes),
+      referenceCost: (k / groups) * filter ** 2,
+      variants: families.conv2dInputGrad(sizes),
     },
     {
-      name: 'conv2dWeightGrad',
-      shape,
-      kernel: (variant) => conv2dWeightGrad(variant, sizes),
-      inputs: [g, x],
-      answer: () =>
-        accumulate(sizes, w.length, (out, i, j, l) => {
-          out[l] += g[i] * x[j];
-        }),
+      ...common,
+      name: `conv2dWeightGrad ${name}`,
+      inputs: () => [g(), x()],
+      outputShape: wShape,
+      reference: conv2dWeightGradReference(sizes),
+      referenceCost: n * p * p,
+      variants: families.conv2dWeightGrad(sizes),
     },
   ];
-}
-
-/** Visits every product of a convolution: y[i] takes x[j] w[l]. What lies in the padding adds nothing. */
-function accumulate(
-  { n, c, h, w, k, p, q, stride: [step] }: Conv2dSizes,
-  size: number,
-  visit: (out: Float64Array, i: number, j: number, l: number) => void,
-): Float64Array {
-  const out = new Float64Array(size);
-  for (let i = 0; i < n * k * p * q; i++) {
-    const [image, channel] = [Math.floor(i / (k * p * q)), Math.floor(i / (p * q)) % k];
-    const [top, left] = [(Math.floor(i / q) % p) * step - 1, (i % q) * step - 1];
-    for (let tap = 0; tap < c * 9; tap++) {
-      const row = top + (Math.floor(tap / 3) % 3);
-      const column = left + (tap % 3);
-      if (row < 0 || row >= h || column < 0 || column >= w) continue;
-      visit(out, i, ((image * c + Math.floor(tap / 9)) * h + row) * w + column, channel * c * 9 + tap);
-    }
-  }
-  return out;
-}
-
-/** Numbers in [-1, 1), the same at every call: a linear congruential generator. */
-function numbers(count: number, seed: number): Float32Array<ArrayBuffer> {
-  let state = seed >>> 0;
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  });
 }

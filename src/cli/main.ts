@@ -1,6 +1,7 @@
 /** The command line. Exit codes: 0 done; 1 an error, told in one sentence; 2 wrong usage; others as a verb's help says. */
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
+import { addBench } from './bench.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addParity } from './parity.ts';
@@ -15,6 +16,7 @@ const program = new Command('regrad')
   .exitOverride();
 
 // Verbs made by program.command(...) take over the settings above.
+addBench(program);
 addDemo(program);
 addDoctor(program);
 addParity(program);

@@ -1,8 +1,10 @@
 import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
+import { conv2dInputGradQuads } from './conv2d-input-grad-quads.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, linearMain } from './kernel.ts';
+import { quadGrid, quadTile, quadTiles } from './quads.ts';
 
 const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
 @group(0) @binding(0) var<storage, read> g: array<f32>;
@@ -10,18 +12,8 @@ const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue
 ${epilogue.declarations(2)}
 `;
 
-/**
- * dx[n, c, h, w] = Σk,r,s g[n, k, p, q] · w[k, c, r, s] over the r, s for which these are whole and inside g:
- * p = (h + paddingH − r·dilationH) / strideH, q = (w + paddingW − s·dilationW) / strideW
- *
- * Which r, s give whole numbers depends on h mod strideH and w mod strideW, the phase. An invocation computes
- * 8 pixels of one phase × 8 channels c in four 4 × 4 matrices, 4 channels k at a time, over its phase's r, s.
- * `ragged`: K / groups is no multiple of 4.
- */
-const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
-const ragged = ${ragged};
-
-// Pixels per image and phase, along each axis: the last of them may lie beyond the edge.
+/** WGSL: the pixels of a phase, where h mod strideH and w mod strideW are given, and the taps that reach them. */
+const phases = /* wgsl */ `// Pixels per image and phase, along each axis: the last of them may lie beyond the edge.
 fn phaseSize() -> vec2u {
   return (vec2u(p.H, p.W) + vec2u(p.strideH, p.strideW) - 1u) / vec2u(p.strideH, p.strideW);
 }
@@ -60,6 +52,28 @@ fn taps(offset: u32, stride: u32, dilation: u32, size: u32) -> vec3u {
   while (distance * dilation % stride != 0u) { distance++; }
   return vec3u(first, distance, (size - first + distance - 1u) / distance);
 }
+
+fn storeRow(group: u32, c: u32, to: Pixels, row: vec4f) {
+  if (c >= p.Cg) { return; }
+  let channel = (group * p.Cg + c) * p.H * p.W;
+  if (to.real.x) { put(to.output.x + channel, row.x); }
+  if (to.real.y) { put(to.output.y + channel, row.y); }
+  if (to.real.z) { put(to.output.z + channel, row.z); }
+  if (to.real.w) { put(to.output.w + channel, row.w); }
+}`;
+
+/**
+ * dx[n, c, h, w] = Σk,r,s g[n, k, p, q] · w[k, c, r, s] over the r, s for which these are whole and inside g:
+ * p = (h + paddingH − r·dilationH) / strideH, q = (w + paddingW − s·dilationW) / strideW
+ *
+ * Which r, s give whole numbers depends on h mod strideH and w mod strideW, the phase. An invocation computes
+ * 8 pixels of one phase × 8 channels c in four 4 × 4 matrices, 4 channels k at a time, over its phase's r, s.
+ * `ragged`: K / groups is no multiple of 4.
+ */
+const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
+const ragged = ${ragged};
+
+${phases}
 
 // k, or the last one there is, so that every load stays within its bounds.
 fn clamped(k: u32) -> u32 {
@@ -101,15 +115,6 @@ fn blockW(start: vec4u, k: u32) -> mat4x4f {
     loadW(start, k + 2u),
     loadW(start, k + 3u),
   ));
-}
-
-fn storeRow(group: u32, c: u32, to: Pixels, row: vec4f) {
-  if (c >= p.Cg) { return; }
-  let channel = (group * p.Cg + c) * p.H * p.W;
-  if (to.real.x) { put(to.output.x + channel, row.x); }
-  if (to.real.y) { put(to.output.y + channel, row.y); }
-  if (to.real.z) { put(to.output.z + channel, row.z); }
-  if (to.real.w) { put(to.output.w + channel, row.w); }
 }
 
 fn storeRows(group: u32, c: u32, to: Pixels, rows: mat4x4f) {
@@ -261,6 +266,17 @@ export const conv2dInputGradFamily: Family<Conv2dSizes> = {
         );
       },
     },
+    quads: {
+      needs: 'subgroups',
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, c, h, w, k, stride, groups } = sizes;
+        const pixels = n * Math.ceil(h / stride[0]) * Math.ceil(w / stride[1]);
+        const tile = quadTile(c / groups, pixels, Math.ceil(k / groups / 4) % 2 === 0);
+        const source = conv2dInputGradQuads(declarations(epilogue) + phases, tile, (k / groups) % 4 !== 0);
+        const workgroups = quadGrid(quadTiles(c / groups, pixels, groups * stride[0] * stride[1], tile));
+        return conv2dKernel('conv2dInputGrad.quads', source, workgroups, sizes, epilogue);
+      },
+    },
     tiled: {
       kernel: (sizes, epilogue = storeResults) => {
         const { n, c, h, w, groups } = sizes;
@@ -269,5 +285,5 @@ export const conv2dInputGradFamily: Family<Conv2dSizes> = {
       },
     },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'direct' : 'tiled'),
+  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
 };

@@ -1,8 +1,10 @@
 import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
+import { conv2dWeightGradQuads } from './conv2d-weight-grad-quads.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, workgroupSize } from './kernel.ts';
+import { inParts, quadGrid, quadParts, quadTile, quadTiles, storeParts } from './quads.ts';
 
 const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
 @group(0) @binding(0) var<storage, read> g: array<f32>;
@@ -218,6 +220,23 @@ export const conv2dWeightGradFamily: Family<Conv2dSizes> = {
         );
       },
     },
+    quads: {
+      needs: 'subgroups',
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, c, k, r, s, p, q, groups } = sizes;
+        const [m, weights] = [k / groups, (c / groups) * r * s];
+        const tile = quadTile(m, weights, (Math.ceil(n / 4) * p * q) % 2 === 0);
+        const tiles = quadTiles(m, weights, groups, tile);
+        const parts = quadParts(tiles, Math.ceil(n / 4) * p * q);
+        const end = parts > 1 ? storeParts(parts) : epilogue;
+        const source = conv2dWeightGradQuads(declarations(end), tile, n % 4 !== 0, parts);
+        const workgroups = quadGrid(tiles * parts);
+        return {
+          ...conv2dKernel('conv2dWeightGrad.quads', source, workgroups, sizes, end),
+          ...inParts(parts),
+        };
+      },
+    },
     tiled: {
       kernel: (sizes, epilogue = storeResults) => {
         const { c, k, r, s, groups } = sizes;
@@ -226,5 +245,5 @@ export const conv2dWeightGradFamily: Family<Conv2dSizes> = {
       },
     },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'direct' : 'tiled'),
+  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
 };

@@ -1,7 +1,9 @@
+import { conv2dQuads } from './conv2d-quads.ts';
 import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
+import { quadGrid, quadTile, quadTiles } from './quads.ts';
 
 /** Sizes of y[N, K, P, Q] = x[N, C, H, W] convolved with w[K, C / groups, R, S]. */
 export interface Conv2dSizes {
@@ -261,6 +263,16 @@ export const conv2dFamily: Family<Conv2dSizes> = {
         );
       },
     },
+    quads: {
+      needs: 'subgroups',
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, c, k, r, s, p, q, groups } = sizes;
+        const tile = quadTile(k / groups, n * p * q, (r * s * Math.ceil(c / groups / 4)) % 2 === 0);
+        const source = conv2dQuads(declarations(epilogue), tile, (c / groups) % 4 !== 0);
+        const workgroups = quadGrid(quadTiles(k / groups, n * p * q, groups, tile));
+        return conv2dKernel('conv2d.quads', source, workgroups, sizes, epilogue);
+      },
+    },
     tiled: {
       kernel: (sizes, epilogue = storeResults) => {
         const { n, k, p, q, groups } = sizes;
@@ -269,5 +281,5 @@ export const conv2dFamily: Family<Conv2dSizes> = {
       },
     },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'direct' : 'tiled'),
+  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
 };

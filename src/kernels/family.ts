@@ -8,6 +8,8 @@ export type AdapterClass = 'hardware' | 'software';
 export interface Variant<Sizes> {
   /** Whether it can serve these sizes, and might be the fastest for them. Absent: always. */
   readonly fits?: (sizes: Sizes) => boolean;
+  /** A feature that the device must have. */
+  readonly needs?: GPUFeatureName;
   readonly kernel: (sizes: Sizes, epilogue?: Epilogue) => Kernel;
 }
 
@@ -19,25 +21,43 @@ export interface Family<Sizes> {
   readonly preferred: (sizes: Sizes, adapter: AdapterClass) => string;
 }
 
+/** What a device has: `GPUDevice.features`. */
+export type Features = Pick<ReadonlySet<string>, 'has'>;
+
+const noFeatures: Features = new Set<string>();
+
 /** What a launch may choose from. */
 export interface Choices {
   readonly family: string;
-  /** Names of the variants that fit, plainest first. */
+  /** Names of the variants that fit and need no feature of the device, plainest first. */
   readonly variants: readonly string[];
+  /** Names of the variants that fit a device with these features, plainest first. */
+  readonly variantsWith: (features: Features) => readonly string[];
   /** Whether its kernels hand their results, f32 all of them, to an epilogue. */
   readonly takesEpilogue: boolean;
-  readonly preferred: (adapter: AdapterClass) => string;
+  /** The variant to use where nothing was measured, on a device with these features; by default with none. */
+  readonly preferred: (adapter: AdapterClass, features?: Features) => string;
   /** The kernel of a variant that fits. */
   readonly kernel: (variant: string, epilogue?: Epilogue) => Kernel;
 }
 
 export function choicesOf<Sizes>(family: Family<Sizes>, sizes: Sizes): Choices {
   const { name, variants, preferred } = family;
+  const variantsWith = (features: Features) =>
+    Object.keys(variants).filter((variant) => {
+      const { fits, needs } = variants[variant];
+      return (fits?.(sizes) ?? true) && (needs === undefined || features.has(needs));
+    });
   return {
     family: name,
-    variants: Object.keys(variants).filter((variant) => variants[variant].fits?.(sizes) ?? true),
+    variants: variantsWith(noFeatures),
+    variantsWith,
     takesEpilogue: true,
-    preferred: (adapter) => preferred(sizes, adapter),
+    preferred: (adapter, features = noFeatures) => {
+      const usable = variantsWith(features);
+      const wanted = preferred(sizes, adapter);
+      return usable.includes(wanted) ? wanted : usable[0];
+    },
     kernel: (variant, epilogue) => variants[variant].kernel(sizes, epilogue),
   };
 }
@@ -47,6 +67,7 @@ export function onlyChoice(kernel: Kernel): Choices {
   return {
     family: kernel.name,
     variants: [kernel.name],
+    variantsWith: () => [kernel.name],
     takesEpilogue: false,
     preferred: () => kernel.name,
     kernel: () => kernel,

@@ -2,6 +2,8 @@ import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
+import { matmulQuads } from './matmul-quads.ts';
+import { inParts, quadGrid, quadParts, quadTile, quadTiles, storeParts } from './quads.ts';
 
 /** Sizes of output[batch, m, n] = A[m, k] · B[k, n], in elements. */
 export interface MatmulSizes {
@@ -201,10 +203,22 @@ export const matmulFamily: Family<MatmulSizes> = {
         return kernel('direct', direct(k % 4 !== 0, epilogue), workgroups, sizes, epilogue);
       },
     },
+    quads: {
+      needs: 'subgroups',
+      kernel: (sizes, epilogue = storeResults) => {
+        const { batch, m, n, k } = sizes;
+        const tile = quadTile(m, n, Math.ceil(k / 4) % 2 === 0);
+        const tiles = quadTiles(m, n, batch, tile);
+        const parts = quadParts(tiles, Math.ceil(k / 4));
+        const end = parts > 1 ? storeParts(parts) : epilogue;
+        const source = matmulQuads(declarations(end), tile, k % 4 !== 0, parts);
+        return { ...kernel('quads', source, quadGrid(tiles * parts), sizes, end), ...inParts(parts) };
+      },
+    },
     tiled: {
       kernel: (sizes, epilogue = storeResults) =>
         kernel('tiled', tiled(epilogue), gemmGrid(sizes.m, sizes.n, sizes.batch), sizes, epilogue),
     },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'direct' : 'tiled'),
+  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
 };

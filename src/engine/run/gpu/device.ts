@@ -159,7 +159,7 @@ export class GpuDevice implements Device {
     return makePlan(graph, {
       adapter: this.adapterClass,
       switches: this.switches,
-      choose: (choices) => choices.preferred(this.adapterClass),
+      choose: (choices) => choices.preferred(this.adapterClass, this.gpu.features),
       maxBuffers,
       kept,
     });

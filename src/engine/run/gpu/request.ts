@@ -10,10 +10,13 @@ const wantedLimits = [
   'maxComputeWorkgroupStorageSize',
 ] as const;
 
-/** A device on `adapter` with the adapter's own limits. An adapter serves once: request another for another device. */
+/** Timing, and kernels whose invocations hand each other what they loaded. */
+const wantedFeatures = ['timestamp-query', 'subgroups'] as const;
+
+/** A device on `adapter` with the adapter's own limits and features. An adapter serves once: request another for another device. */
 export async function createGpuDevice(adapter: GPUAdapter, options: GpuDeviceOptions): Promise<GpuDevice> {
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  const features = adapter.features.has('timestamp-query') ? (['timestamp-query'] as const) : [];
-  const gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures: [...features] });
+  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+  const gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   return new GpuDevice(gpu, options);
 }
