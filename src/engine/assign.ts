@@ -3,7 +3,7 @@
  * value still means the old value, and what is recorded afterwards sees the new one.
  */
 import { formatShape, ShapeError, sameShape } from './shape.ts';
-import { isLeaf, leafNode, type Node } from './tape.ts';
+import { isLeaf, leafNode, type Node, nextLeaf } from './tape.ts';
 import type { Tensor } from './tensor.ts';
 
 /** The node that each assigned handle waits to have computed. */
@@ -71,8 +71,7 @@ export function updatesDone(updates: readonly Update[]): void {
 
 /** The update of a state at a replay: a new node, whose value the run provides. */
 export function nextUpdate(target: Tensor): Update {
-  const node = leafNode(target.shape, target.dtype);
-  node.owner = target.node.owner;
+  const node = nextLeaf(target.node);
   const spare = history.get(target)?.previous;
   target.node = node;
   return { target, node, spare };

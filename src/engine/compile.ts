@@ -103,7 +103,9 @@ function recordFunction<Args extends readonly Tensor[]>(
     ready,
     leaves: graph.leaves.map((node) => {
       const at = places.get(node);
-      return at === undefined ? () => node.owner?.deref()?.node ?? node : (given) => given[at].node;
+      if (at !== undefined) return (given) => given[at].node;
+      const state = node.owner?.deref();
+      return state ? () => state.node : () => node;
     }),
     outputs: result.nodes.map(({ shape, dtype }) => ({ shape, dtype })),
     returnsOne: result.one,

@@ -32,7 +32,9 @@ export class ShapeError extends Error {
 }
 
 /** NumPy's broadcasting: sizes are compared from the right; they must be equal or one of them 1. */
-export function broadcastShapes(operation: string, ...shapes: Shape[]): number[] {
+export function broadcastShapes(operation: string, ...shapes: Shape[]): Shape {
+  const [first, ...others] = shapes;
+  if (others.every((shape) => sameShape(shape, first))) return first;
   const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, dim) => {
     let result = 1;

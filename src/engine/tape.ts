@@ -111,6 +111,11 @@ export function leafNode(shape: Shape, dtype: DType, value?: Value): Node {
   return node;
 }
 
+/** A leaf for the next value of the state that `node` holds a value of. */
+export function nextLeaf(node: Node): Node {
+  return { ...node, id: nextId++, value: undefined, source: undefined };
+}
+
 export function isLeaf(node: Entry): boolean {
   return node.operation === leafOperation;
 }
