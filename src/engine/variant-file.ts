@@ -1,8 +1,8 @@
 /**
  * The file in the user's cache folder that remembers, between processes, which kernels were the fastest on a device.
  *
- * Writers do not lock: each reads, adds what it has measured, writes under a temporary name and renames. The file is
- * always whole; of two that write at once one may lose its additions, which are then measured again.
+ * Writers do not lock: each reads, adds what it knows, writes under a temporary name and renames. The file is always
+ * whole; of two that write at once one may lose its additions, which are then measured again.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -41,17 +41,17 @@ export class VariantFile implements VariantStore {
   remember(measured: VariantsByKey): void {
     this.#known = new Map([...this.#known, ...measured]);
     const devices = this.#read();
-    devices[this.#device] = { ...devices[this.#device], ...Object.fromEntries(measured) };
+    devices[this.#device] = { ...devices[this.#device], ...Object.fromEntries(this.#known) };
     const temporary = `${this.path}.${randomBytes(4).toString('hex')}.tmp`;
     try {
       mkdirSync(dirname(this.path), { recursive: true });
       writeFileSync(temporary, `${JSON.stringify({ format, devices }, null, 2)}\n`, { flush: true });
       renameSync(temporary, this.path);
     } catch (error) {
-      rmSync(temporary, { force: true });
       this.#warn(
-        `what was measured cannot be kept in ${this.path}, and is measured again next time: ${error}`,
+        `what was measured cannot be kept in ${this.path} (${codeOf(error)}), and is measured again next time.`,
       );
+      removeIfThere(temporary);
     }
   }
 
@@ -62,7 +62,8 @@ export class VariantFile implements VariantStore {
       text = readFileSync(this.path, 'utf8');
     } catch (error) {
       const missing = ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
-      if (!missing) this.#warn(`${this.path} cannot be read, so nothing is remembered from before: ${error}`);
+      if (!missing)
+        this.#warn(`${this.path} cannot be read (${codeOf(error)}), so nothing is remembered from before.`);
       return {};
     }
     const content = parseContent(text);
@@ -98,7 +99,15 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Where it could not be written it often cannot be removed either.
+  }
 }
 
 /** Where the file is for this user. Undefined for a user without a home. */
