@@ -184,11 +184,15 @@ describe.runIf(gpu)('a device that does not measure', () => {
 
   it('keeps the kernels of a run that recorded them', async () => {
     const recorded = deviceWith({ favourVariant: 'direct' });
-    const values = await valuesOn(recorded, work);
+    setDevice(recorded);
     const folder = join(await makeFolder(), 'run');
-    await withRunFolder(folder, async (run) => {
-      setDevice(recorded);
-      await recordEnvironment(run);
+    const values = await withRunFolder(folder, async (run) => {
+      const keep = await recordEnvironment(run);
+      const written = JSON.parse(await readFile(join(run.path, 'environment.json'), 'utf8'));
+      expect(written).toMatchObject({ device: 'tuned', variants: {} });
+      const found = await valuesOn(recorded, work);
+      await keep();
+      return found;
     });
     const { variants } = JSON.parse(await readFile(join(folder, 'environment.json'), 'utf8'));
     expect(new Set(Object.values(variants))).toEqual(new Set(['direct']));
