@@ -19,13 +19,21 @@ import { testDevice } from './gpu.ts';
 
 const raw = await testDevice();
 
-/** REGRAD_TEST_CLASS=hardware plans as for a GPU, on whatever adapter there is. */
-const forced = process.env.REGRAD_TEST_CLASS;
+/**
+ * REGRAD_TEST_CLASS=hardware plans as for a GPU, on whatever adapter there is; REGRAD_TEST_VARIANT=tiled runs the
+ * kernels of that variant wherever they fit.
+ */
+const { REGRAD_TEST_CLASS: forced, REGRAD_TEST_VARIANT: favourVariant } = process.env;
 const found = raw && isSoftwareAdapter(raw.adapterInfo) ? 'software' : 'hardware';
 
 /** Absent where there is only the reference executor. */
 export const gpu =
-  raw && new GpuDevice(raw, { name: 'test GPU', adapterClass: forced === 'hardware' ? forced : found });
+  raw &&
+  new GpuDevice(raw, {
+    name: 'test GPU',
+    adapterClass: forced === 'hardware' ? forced : found,
+    favourVariant: favourVariant || undefined,
+  });
 
 export const reference = new ReferenceDevice();
 

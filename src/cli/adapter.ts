@@ -1,7 +1,19 @@
-/** The option --adapter, the same in every verb that computes. */
+/** The options that say what computes, the same in every verb that does. */
 import { Option } from 'commander';
 import { setDevice } from '../engine/index.ts';
-import { type AdapterChoice, adapterChoices, describeAdapter, requestNodeDevice } from '../engine/node.ts';
+import {
+  type AdapterChoice,
+  adapterChoices,
+  describeAdapter,
+  type NodeDevice,
+  requestNodeDevice,
+} from '../engine/node.ts';
+
+/** What the options give. */
+export interface AdapterOptions {
+  readonly adapter?: AdapterChoice;
+  readonly tune?: boolean;
+}
 
 export function adapterOption(): Option {
   return new Option(
@@ -11,15 +23,25 @@ export function adapterOption(): Option {
   ).choices(adapterChoices);
 }
 
+/** Both of them: a command takes its default, which is neither, from the first. */
+export function tuneOptions(): [Option, Option] {
+  return [
+    new Option(
+      '--tune',
+      'measure which kernels are the fastest here, and remember it ' +
+        '(default: the environment variable REGRAD_TUNE, else on a GPU only)',
+    ),
+    new Option('--no-tune', 'take the kernels that are usual for the kind of adapter'),
+  ];
+}
+
 /**
  * Makes the chosen device the one in use, and announces it in one line on stderr.
  *
  * @throws Error, with what to do, if there is no such adapter or it gives no device.
  */
-export async function useAdapter(
-  choice?: AdapterChoice,
-): Promise<Awaited<ReturnType<typeof requestNodeDevice>>> {
-  const found = await requestNodeDevice(choice);
+export async function useAdapter({ adapter, tune }: AdapterOptions): Promise<NodeDevice> {
+  const found = await requestNodeDevice(adapter, { tune });
   setDevice(found.device);
   console.error(describeAdapter(found.adapter));
   return found;

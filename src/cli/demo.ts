@@ -1,23 +1,22 @@
 /** `regrad demo`, the main job: the paper's comparison at a size for two cores, with its table and figure. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { AdapterChoice } from '../engine/node.ts';
 import { comparisonFigure, comparisonReport } from '../experiments/comparison-report.ts';
 import { loadDataset } from '../experiments/data/load-dataset.ts';
 import { type ComparisonConfig, quickComparison, runComparison } from '../experiments/main-comparison.ts';
 import { createProgress } from '../experiments/progress.ts';
-import { environmentRecord, withRunFolder } from '../experiments/run-folder.ts';
-import { adapterOption, useAdapter } from './adapter.ts';
+import { recordEnvironment, withRunFolder } from '../experiments/run-folder.ts';
+import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
 import { parseCount } from './numbers.ts';
 
-interface Options {
-  readonly adapter?: AdapterChoice;
+interface Options extends AdapterOptions {
   readonly out?: string;
   readonly seeds: number;
   readonly steps?: number;
 }
 
 export function addDemo(program: Command): void {
+  const [tune, noTune] = tuneOptions();
   program
     .command('demo')
     .description('Compare SB, LB, GN, FT, AJ and UJ on real data: some minutes on two cores.')
@@ -25,10 +24,13 @@ export function addDemo(program: Command): void {
     .option('--seeds <count>', 'runs of each method', parseCount, quickComparison.seeds.length)
     .option('--steps <count>', 'updates of each run', parseCount)
     .addOption(adapterOption())
+    .addOption(tune)
+    .addOption(noTune)
     .action(demo);
 }
 
-async function demo({ adapter, out, seeds, steps = quickComparison.steps }: Options): Promise<void> {
+async function demo(options: Options): Promise<void> {
+  const { out, seeds, steps = quickComparison.steps } = options;
   const config: ComparisonConfig = {
     ...quickComparison,
     steps,
@@ -38,21 +40,25 @@ async function demo({ adapter, out, seeds, steps = quickComparison.steps }: Opti
   const time = new Date().toISOString().replace(/[-:]|\..*/g, '');
   const folder = out ?? join('runs', `main-${time}`);
   const dataset = await loadDataset(config.data);
-  const { device } = await useAdapter(adapter);
+  const { device } = await useAdapter(options);
   const report = await withRunFolder(folder, async (run) => {
     await run.writeJson('config.json', config);
-    await run.writeJson('environment.json', await environmentRecord());
+    const keepEnvironment = await recordEnvironment(run);
     const progress = createProgress({ total: 1000, label: 'main comparison' });
     try {
       const runs = await runComparison(config, dataset, {
         onProgress: (done, total, note) => progress.update(Math.floor((1000 * done) / total), note),
-        onPoint: (method, seed, point) => run.append('metrics.jsonl', { method, seed, ...point }),
+        onPoint: async (method, seed, point) => {
+          await run.append('metrics.jsonl', { method, seed, ...point });
+          await keepEnvironment();
+        },
       });
       const results = runs.map(({ method, seed, result: { points: _, ...result } }) => ({
         method,
         seed,
         ...result,
       }));
+      await keepEnvironment();
       await run.writeJson('results.json', results);
       await run.write('figure.svg', comparisonFigure(config, runs));
       const text = comparisonReport(config, runs, device.name);

@@ -4,8 +4,8 @@ import { freemem, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { version } from '../../package.json';
 import type { Device } from '../engine/index.ts';
-import type { AdapterChoice, AdapterResult } from '../engine/node.ts';
-import { adapterOption, useAdapter } from './adapter.ts';
+import type { AdapterResult, TuningState } from '../engine/node.ts';
+import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
 import { checkDoubleBackprop, checkMatmul, type MatmulCheck, selfCheckTolerance } from './self-check.ts';
 
 /** Exit codes by status. */
@@ -22,6 +22,8 @@ export interface Report {
   limits?: Record<string, number>;
   /** Whether the adapter has what regrad or its kernels can use. */
   features?: Record<string, boolean>;
+  /** Whether the fastest kernels are found by measuring, and what is remembered of it. */
+  tuning?: TuningState;
   matmul?: MatmulCheck;
   /** Error against the reference of a step that penalises a gradient. */
   doubleBackprop?: { readonly error: number };
@@ -49,12 +51,15 @@ const usefulLimits = [
 const usefulFeatures = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
 
 export function addDoctor(program: Command): void {
+  const [tune, noTune] = tuneOptions();
   program
     .command('doctor')
     .description(
       'Check the adapter: what it is, and whether it computes what the reference executor computes.',
     )
     .addOption(adapterOption())
+    .addOption(tune)
+    .addOption(noTune)
     .option('--json', 'print the report as JSON')
     .addHelpText(
       'after',
@@ -69,7 +74,8 @@ Exit codes:
     .action(doctor);
 }
 
-async function doctor({ adapter, json = false }: { adapter?: AdapterChoice; json?: boolean }): Promise<void> {
+async function doctor(options: AdapterOptions & { json?: boolean }): Promise<void> {
+  const { json = false } = options;
   const report: Report = {
     regrad: version,
     node: process.version,
@@ -79,8 +85,9 @@ async function doctor({ adapter, json = false }: { adapter?: AdapterChoice; json
     verdict: '',
   };
   try {
-    const found = await useAdapter(adapter);
+    const found = await useAdapter(options);
     addAdapter(report, found.adapter);
+    report.tuning = found.tuning;
     await addChecks(report, found.device);
     judge(report);
   } catch (error) {
@@ -155,7 +162,7 @@ const insteadOfDevice = 'Update its driver, or choose another: --adapter softwar
 
 /** The report for people: a line per fact that is known. */
 export function formatReport(report: Report): string {
-  const { adapter, limits, features, matmul, doubleBackprop, memory } = report;
+  const { adapter, limits, features, tuning, matmul, doubleBackprop, memory } = report;
   const rows: [label: string, value: string | undefined][] = [
     ['regrad', `${report.regrad}, Node ${report.node}, ${report.platform}`],
     ['webgpu', report.webgpu ?? 'not installed: run `npm install webgpu`'],
@@ -174,6 +181,12 @@ export function formatReport(report: Report): string {
         Object.entries(features)
           .map(([name, has]) => `${name} ${has ? 'yes' : 'no'}`)
           .join(', '),
+    ],
+    [
+      'tuning',
+      tuning &&
+        `${tuning.on ? 'on' : 'off'}; ${tuning.remembered} choices of kernels remembered for this adapter in ` +
+          (tuning.file ?? 'no file, for want of a home folder'),
     ],
     [
       'matmul',

@@ -1,13 +1,12 @@
 /** `regrad parity DIR`: one step of every fixture in a folder, against its reference values. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { AdapterChoice } from '../engine/node.ts';
 import { listFolder } from '../experiments/data/locate.ts';
 import { readBytes } from '../experiments/files.ts';
 import { type ParityResult, runParityCase } from '../experiments/parity.ts';
 import { createProgress } from '../experiments/progress.ts';
 import { formatTable } from '../experiments/table.ts';
-import { adapterOption, useAdapter } from './adapter.ts';
+import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
 import { parsePositive } from './numbers.ts';
 
 /** Default tolerances: float32 on a device, float64 weights and data rounded to float32 on the reference executor. */
@@ -15,13 +14,13 @@ const tolerances = { gpu: 2e-4, reference: 1e-6 };
 
 const measures = ['loss', 'penalty', 'microNorm2', 'grad', 'after'] as const;
 
-interface Options {
+interface Options extends AdapterOptions {
   readonly json?: boolean;
-  readonly adapter?: AdapterChoice;
   readonly tolerance?: number;
 }
 
 export function addParity(program: Command): void {
+  const [tune, noTune] = tuneOptions();
   program
     .command('parity')
     .description(
@@ -29,6 +28,8 @@ export function addParity(program: Command): void {
     )
     .argument('<folder>', 'where the fixtures are')
     .addOption(adapterOption())
+    .addOption(tune)
+    .addOption(noTune)
     .option('--json', 'print one JSON object per case')
     .option(
       '--tolerance <number>',
@@ -40,7 +41,7 @@ export function addParity(program: Command): void {
 
 async function parity(folder: string, options: Options): Promise<void> {
   const files = await fixtureFiles(folder);
-  const { device, adapter } = await useAdapter(options.adapter);
+  const { device, adapter } = await useAdapter(options);
   const tolerance = options.tolerance ?? tolerances[device.kind];
   const progress = createProgress({ total: files.length, label: 'parity' });
   const rows: (ParityResult & { adapter: string; ok: boolean })[] = [];

@@ -94,6 +94,7 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
 
 async function errorAgainstReference(device: Device, record: () => Tensor[]): Promise<number> {
   const graph = buildGraph(record().map(({ node }) => node));
+  await device.settle(graph);
   const actual = await device.run(
     graph,
     graph.targets.map(() => ({ purpose: 'read' })),
@@ -103,6 +104,7 @@ async function errorAgainstReference(device: Device, record: () => Tensor[]): Pr
 
 /** Seconds of one run of a graph whose kernels have run before, over a quarter of a second of runs or 50 of them. */
 async function secondsPerRun(device: Device, graph: Graph): Promise<number> {
+  await device.settle(graph);
   const time = async (runs: number): Promise<number> => {
     const start = performance.now();
     const results = Array.from({ length: runs }, () => {

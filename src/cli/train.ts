@@ -1,19 +1,18 @@
 /** `regrad train`: one run with one method, in a folder of its own. */
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { AdapterChoice } from '../engine/node.ts';
 import { type Dataset, splitTrain, subset } from '../experiments/data/image-set.ts';
 import { loadDataset } from '../experiments/data/load-dataset.ts';
 import { hasPenalty, type MethodName, methodNames } from '../experiments/methods.ts';
 import { namedModel } from '../experiments/models.ts';
 import { createProgress } from '../experiments/progress.ts';
-import { environmentRecord, withRunFolder } from '../experiments/run-folder.ts';
+import { recordEnvironment, withRunFolder } from '../experiments/run-folder.ts';
 import { type RunConfig, type RunImages, type RunResult, runTraining } from '../experiments/run-training.ts';
 import { saveWeights } from '../nn/index.ts';
-import { adapterOption, useAdapter } from './adapter.ts';
+import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
 import { parseAmount, parseCount, parsePositive, parseSeed } from './numbers.ts';
 
-interface Options {
+interface Options extends AdapterOptions {
   readonly method: string;
   readonly data: string;
   readonly model: string;
@@ -29,10 +28,10 @@ interface Options {
   readonly validationImages?: number;
   readonly augment?: boolean;
   readonly out?: string;
-  readonly adapter?: AdapterChoice;
 }
 
 export function addTrain(program: Command): void {
+  const [tune, noTune] = tuneOptions();
   program
     .command('train')
     .description('Train a model with one of the methods, and keep its metrics in a run folder.')
@@ -64,6 +63,8 @@ export function addTrain(program: Command): void {
     .option('--no-augment', 'no random crops and flips')
     .option('--out <folder>', 'where the run goes (default: runs/METHOD-MODEL-sSEED-TIME)')
     .addOption(adapterOption())
+    .addOption(tune)
+    .addOption(noTune)
     .action(train);
 }
 
@@ -74,7 +75,7 @@ async function train(options: Options): Promise<void> {
   const time = new Date().toISOString().replace(/[-:]|\..*/g, '');
   const folder =
     options.out ?? join('runs', `${lower(config.method)}-${options.model}-s${config.seed}-${time}`);
-  await useAdapter(options.adapter);
+  await useAdapter(options);
   const result = await withRunFolder(folder, async (run) => {
     await run.writeJson('config.json', {
       ...config,
@@ -82,19 +83,21 @@ async function train(options: Options): Promise<void> {
       trainImages: images.train.count,
       validationImages: images.validation.count,
     });
-    await run.writeJson('environment.json', await environmentRecord());
+    const keepEnvironment = await recordEnvironment(run);
     const progress = createProgress({ total: config.steps, label: `${config.method} seed ${config.seed}` });
     let note = '';
     try {
       const { points, ...rest } = await runTraining(config, images, {
         onStep: (step) => progress.update(step, note),
-        onPoint: (point) => {
+        onPoint: async (point) => {
           note = `loss ${point.trainLoss.toPrecision(4)}, validation ${percent(point.validationAccuracy)}`;
           progress.update(point.step, note);
-          return run.append('metrics.jsonl', point);
+          await run.append('metrics.jsonl', point);
+          await keepEnvironment();
         },
         onFinish: async (model) => run.write('weights.safetensors', await saveWeights(model)),
       });
+      await keepEnvironment();
       await run.writeJson('result.json', rest);
       return { points, ...rest };
     } finally {

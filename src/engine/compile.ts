@@ -2,7 +2,7 @@
 import { collectUpdates, nextUpdate, undoUpdates } from './assign.ts';
 import { currentDevice, type Device } from './device.ts';
 import type { DType } from './dtype.ts';
-import { runGraph, runWaitingUpdates } from './evaluate.ts';
+import { runGraph, runWaitingUpdates, settleWaitingUpdates } from './evaluate.ts';
 import { buildGraph, type Graph, resolve } from './plan/graph.ts';
 import { formatShape, type Shape } from './shape.ts';
 import { leafNode, type Node } from './tape.ts';
@@ -42,27 +42,46 @@ export function compile<Args extends readonly Tensor[]>(
   const recordings = new Map<string, Recording>();
   return async (...args) => {
     const device = await currentDevice();
-    // From here to the run nothing waits: an assign in between would be taken for the function's own.
-    const earlier = runWaitingUpdates(device);
-    earlier.catch(() => {});
     const key = args.map((arg) => `${arg.dtype}${formatShape(arg.shape)}`).join();
-    const recording = recordings.get(key) ?? recordFunction(device, fn, args);
-    recordings.set(key, recording);
-    const { graph, leaves, outputs, states } = recording;
-    const nodes = outputs.map(({ shape, dtype }) => resultNode(shape, dtype));
-    const inputs = leaves.map((leaf) => leaf(args));
-    const updates = states.map(nextUpdate);
-    let run: ReturnType<typeof runGraph>;
-    try {
-      run = runGraph(device, { ...graph, leaves: inputs }, nodes, 'read', updates);
-    } catch (error) {
-      undoUpdates(updates);
-      throw error;
+    const earlier: Promise<unknown>[] = [];
+    for (;;) {
+      let settling = settleWaitingUpdates(device);
+      if (!settling) {
+        // From here to the run nothing waits: an assign in between would be taken for the function's own.
+        const updates = runWaitingUpdates(device);
+        updates.catch(() => {});
+        earlier.push(updates);
+        const recording = recordings.get(key) ?? recordFunction(device, fn, args);
+        recordings.set(key, recording);
+        settling = device.settle(recording.graph);
+        if (!settling) return replay(device, recording, args, earlier);
+      }
+      await settling;
     }
-    await Promise.all([earlier, recording.ready, run.results]);
-    const results = nodes.map((node) => new Tensor(node));
-    return recording.returnsOne ? results[0] : results;
   };
+}
+
+/** Runs a recording on new arguments. `earlier`: what else must have gone well. */
+async function replay(
+  device: Device,
+  recording: Recording,
+  args: readonly Tensor[],
+  earlier: readonly Promise<unknown>[],
+): Promise<Tensor | Tensor[]> {
+  const { graph, leaves, outputs, states } = recording;
+  const nodes = outputs.map(({ shape, dtype }) => resultNode(shape, dtype));
+  const inputs = leaves.map((leaf) => leaf(args));
+  const updates = states.map(nextUpdate);
+  let run: ReturnType<typeof runGraph>;
+  try {
+    run = runGraph(device, { ...graph, leaves: inputs }, nodes, 'read', updates);
+  } catch (error) {
+    undoUpdates(updates);
+    throw error;
+  }
+  await Promise.all([...earlier, recording.ready, run.results]);
+  const results = nodes.map((node) => new Tensor(node));
+  return recording.returnsOne ? results[0] : results;
 }
 
 /** A leaf for what a compiled function returns: the tape does not know how it was made, and `grad` must say so. */

@@ -43,6 +43,13 @@ export interface Device {
   readonly kind: 'gpu' | 'reference';
   /** For people: the adapter's name. */
   readonly name: string;
+  /**
+   * To be called before `run`: what has to be waited for first, if anything, as the device may have kernels to choose
+   * between by measuring them. After waiting, call it again: the graph may be another by then.
+   */
+  settle(graph: Graph): Promise<void> | undefined;
+  /** Which kernels were chosen, by what they were chosen for. Empty where there was no choice. */
+  variants(): ReadonlyMap<string, string>;
   run(graph: Graph, targets: readonly Target[]): RunResult;
   releaseWhenCollected(owner: object, storage: DeviceStorage): void;
   memory(): MemoryUse;

@@ -10,17 +10,26 @@ import type { Node } from './tape.ts';
  */
 export async function evaluate(nodes: readonly Node[], purpose: 'read' | 'keep'): Promise<NumberArray[]> {
   const device = await currentDevice();
-  const updates = waitingUpdates();
-  const known = nodes.map(({ value }) =>
-    value?.kind === 'host' && purpose === 'read' ? value.data : undefined,
-  );
-  if (updates.length === 0 && known.every((data) => data !== undefined)) {
-    return known.map((data) =>
-      device.kind === 'gpu' && data instanceof Float64Array ? Float32Array.from(data) : data,
+  for (;;) {
+    const updates = waitingUpdates();
+    const known = nodes.map(({ value }) =>
+      value?.kind === 'host' && purpose === 'read' ? value.data : undefined,
     );
+    if (updates.length === 0 && known.every((data) => data !== undefined)) {
+      return known.map((data) =>
+        device.kind === 'gpu' && data instanceof Float64Array ? Float32Array.from(data) : data,
+      );
+    }
+    const graph = buildGraph([...nodes, ...updates.map(({ node }) => node)]);
+    const settling = device.settle(graph);
+    if (!settling) return runGraph(device, graph, nodes.map(resolve), purpose, updates).results;
+    await settling;
   }
-  const graph = buildGraph([...nodes, ...updates.map(({ node }) => node)]);
-  return runGraph(device, graph, nodes.map(resolve), purpose, updates).results;
+}
+
+/** What the device has to be given time for before `runWaitingUpdates`, if anything. */
+export function settleWaitingUpdates(device: Device): Promise<void> | undefined {
+  return device.settle(buildGraph(waitingUpdates().map(({ node }) => node)));
 }
 
 /** Hands over what `assign` left waiting: when this returns nothing is, and the promise tells whether all went well. */

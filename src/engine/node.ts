@@ -11,8 +11,10 @@ import type { create as createGpu } from 'webgpu';
 import { adapterName, isSoftwareAdapter } from './adapter-info.ts';
 import { type Device, setDeviceProvider } from './device.ts';
 import { createGpuDevice } from './run/gpu/request.ts';
+import type { VariantsByKey } from './run/gpu/variants.ts';
 import { ReferenceDevice } from './run/reference.ts';
 import { openSwiftShader, openVulkanLoader } from './swiftshader.ts';
+import { VariantFile, variantFilePath } from './variant-file.ts';
 
 export const adapterChoices = ['auto', 'hardware', 'software', 'reference'] as const;
 
@@ -76,21 +78,67 @@ export function parseAdapterChoice(text: string, where: string): AdapterChoice {
   throw new Error(`${where} is '${text}', but it must be one of ${adapterChoices.join(', ')}.`);
 }
 
+export interface NodeDeviceOptions {
+  /**
+   * Whether to measure which kernels are the fastest, and to remember it in the user's cache folder. By default the
+   * environment variable REGRAD_TUNE, `on` or `off`, else what pays: on a GPU yes, on a software adapter no.
+   */
+  readonly tune?: boolean;
+  /** Kernels to use, whatever is measured or remembered: `Device.variants()` of the run that is to be continued. */
+  readonly variants?: VariantsByKey;
+}
+
+/** Whether kernels are measured on a device, and what is known of it. */
+export interface TuningState {
+  readonly on: boolean;
+  /** Where it is remembered; absent for a user without a home. */
+  readonly file?: string;
+  /** Choices that are remembered for this device by now. */
+  readonly remembered: number;
+}
+
+export interface NodeDevice {
+  readonly device: Device;
+  readonly adapter: AdapterResult;
+  /** Absent for the reference executor, which has no kernels. */
+  readonly tuning?: TuningState;
+}
+
 /**
  * A device for `setDevice`, on the adapter that `requestNodeAdapter` finds, or the reference executor.
  *
  * @param choice as for `requestNodeAdapter`, whose errors it throws too.
+ * @throws Error if REGRAD_TUNE is neither `on` nor `off`.
  */
 export async function requestNodeDevice(
   choice?: AdapterChoice,
-): Promise<{ device: Device; adapter: AdapterResult }> {
+  { tune = tuneByEnvironment(), variants }: NodeDeviceOptions = {},
+): Promise<NodeDevice> {
   const result = await requestNodeAdapter(choice);
-  const { kind, adapter, name } = result;
+  const { kind, adapter, name, driver } = result;
   if (kind === 'reference' || !adapter) return { device: new ReferenceDevice(), adapter: result };
+  const on = tune ?? kind === 'hardware';
+  const path = variantFilePath();
+  const store = path === undefined ? undefined : new VariantFile(path, `${name}, ${driver}`);
+  const tuning = on ? { store } : undefined;
   return {
-    device: await createGpuDevice(adapter, { name, adapterClass: kind }),
+    device: await createGpuDevice(adapter, { name, adapterClass: kind, variants, tuning }),
     adapter: result,
+    tuning: {
+      on,
+      file: path,
+      get remembered() {
+        return store?.size ?? 0;
+      },
+    },
   };
+}
+
+function tuneByEnvironment(): boolean | undefined {
+  const { REGRAD_TUNE: text } = process.env;
+  if (!text) return undefined;
+  if (text !== 'on' && text !== 'off') throw new Error(`REGRAD_TUNE is '${text}', but it must be on or off.`);
+  return text === 'on';
 }
 
 /** The line that announces what computes: kind, name, driver, and why nothing better was taken. */

@@ -91,3 +91,22 @@ export async function environmentRecord(): Promise<Record<string, unknown>> {
     startedAt: new Date().toISOString(),
   };
 }
+
+/**
+ * Writes `environment.json`: the environment, and `variants`, the kernels chosen so far for what there was a choice of.
+ * The function returned writes it anew when more have been chosen; to continue the run with the same ones, give them to
+ * the device (`GpuDeviceOptions.variants`).
+ */
+export async function recordEnvironment(run: RunFolder): Promise<() => Promise<void>> {
+  const device = await currentDevice();
+  const environment = await environmentRecord();
+  let written = -1;
+  const write = async (): Promise<void> => {
+    const variants = device.variants();
+    if (variants.size === written) return;
+    written = variants.size;
+    await run.writeJson('environment.json', { ...environment, variants: Object.fromEntries(variants) });
+  };
+  await write();
+  return write;
+}

@@ -1,4 +1,4 @@
-import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
+import { type Conv2dSizes, conv2dClass, conv2dKernel, conv2dParams } from './conv2d.ts';
 import { conv2dInputGradQuads } from './conv2d-input-grad-quads.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
@@ -286,4 +286,5 @@ export const conv2dInputGradFamily: Family<Conv2dSizes> = {
     },
   },
   preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  shapeClass: conv2dClass,
 };

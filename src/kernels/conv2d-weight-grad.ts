@@ -1,4 +1,4 @@
-import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
+import { type Conv2dSizes, conv2dClass, conv2dKernel, conv2dParams } from './conv2d.ts';
 import { conv2dWeightGradQuads } from './conv2d-weight-grad-quads.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
@@ -246,4 +246,5 @@ export const conv2dWeightGradFamily: Family<Conv2dSizes> = {
     },
   },
   preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  shapeClass: conv2dClass,
 };

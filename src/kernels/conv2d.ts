@@ -1,6 +1,6 @@
 import { conv2dQuads } from './conv2d-quads.ts';
 import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
-import type { Family } from './family.ts';
+import { about, type Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
 import { quadGrid, quadTile, quadTiles } from './quads.ts';
@@ -41,6 +41,13 @@ function conv2dUniforms(sizes: Conv2dSizes): number[] {
 /** Multiplications and additions of a convolution; its two gradients have as many. */
 function conv2dFlops({ n, c, k, r, s, p, q, groups }: Conv2dSizes): number {
   return 2 * n * k * p * q * (c / groups) * r * s;
+}
+
+/** Convolutions alike in everything but the exact counts of pixels and of channels in a group. */
+export function conv2dClass({ n, c, k, r, s, p, q, stride, dilation, groups }: Conv2dSizes): string {
+  const steps = `stride${stride.join('x')} dilation${dilation.join('x')}`;
+  const channels = `c${about(c / groups)} k${about(k / groups)} groups${groups}`;
+  return `${r}x${s} ${steps} ${channels} pixels${about(n * p * q)}`;
 }
 
 /** A kernel of a convolution or of one of its gradients. */
@@ -282,4 +289,5 @@ export const conv2dFamily: Family<Conv2dSizes> = {
     },
   },
   preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  shapeClass: conv2dClass,
 };

@@ -19,6 +19,8 @@ export interface Family<Sizes> {
   readonly variants: Readonly<Record<string, Variant<Sizes>>>;
   /** The variant to use where nothing was measured. */
   readonly preferred: (sizes: Sizes, adapter: AdapterClass) => string;
+  /** Sizes for which the same variant is the fastest have one name. */
+  readonly shapeClass: (sizes: Sizes) => string;
 }
 
 /** What a device has: `GPUDevice.features`. */
@@ -37,12 +39,17 @@ export interface Choices {
   readonly takesEpilogue: boolean;
   /** The variant to use where nothing was measured, on a device with these features; by default with none. */
   readonly preferred: (adapter: AdapterClass, features?: Features) => string;
+  /**
+   * What a choice among `variantsWith(features)` is made for: family, class of shapes, and a digest of the kernels'
+   * texts, so that nothing is concluded from a kernel that has changed since.
+   */
+  readonly key: (features: Features) => string;
   /** The kernel of a variant that fits. */
   readonly kernel: (variant: string, epilogue?: Epilogue) => Kernel;
 }
 
 export function choicesOf<Sizes>(family: Family<Sizes>, sizes: Sizes): Choices {
-  const { name, variants, preferred } = family;
+  const { name, variants, preferred, shapeClass } = family;
   const variantsWith = (features: Features) =>
     Object.keys(variants).filter((variant) => {
       const { fits, needs } = variants[variant];
@@ -58,6 +65,10 @@ export function choicesOf<Sizes>(family: Family<Sizes>, sizes: Sizes): Choices {
       const wanted = preferred(sizes, adapter);
       return usable.includes(wanted) ? wanted : usable[0];
     },
+    key: (features) => {
+      const texts = variantsWith(features).map((variant) => variant + variants[variant].kernel(sizes).source);
+      return `${name} ${shapeClass(sizes)} ${digest(texts.join())}`;
+    },
     kernel: (variant, epilogue) => variants[variant].kernel(sizes, epilogue),
   };
 }
@@ -70,6 +81,17 @@ export function onlyChoice(kernel: Kernel): Choices {
     variantsWith: () => [kernel.name],
     takesEpilogue: false,
     preferred: () => kernel.name,
+    key: () => kernel.name,
     kernel: () => kernel,
   };
+}
+
+/** The power of two next to a size, for names of classes. */
+export const about = (size: number): number => 2 ** Math.round(Math.log2(size));
+
+/** Eight hexadecimal digits that differ for different texts: 32-bit FNV-1a. */
+function digest(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
 }

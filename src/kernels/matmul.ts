@@ -1,5 +1,5 @@
 import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
-import type { Family } from './family.ts';
+import { about, type Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
 import { matmulQuads } from './matmul-quads.ts';
@@ -221,4 +221,8 @@ export const matmulFamily: Family<MatmulSizes> = {
     },
   },
   preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  shapeClass: ({ batch, m, n, k, transposeA, transposeB }) => {
+    const [a, b] = [transposeA ? 'Aᵀ' : 'A', transposeB ? 'Bᵀ' : 'B'];
+    return `${a}·${b} batch${about(batch)} m${about(m)} n${about(n)} k${about(k)}`;
+  },
 };

@@ -49,6 +49,12 @@ export class ReferenceDevice implements Device {
     return graph.entries.map((entry, at) => `${at}  ${entry.operation.key} [${entry.shape}]`).join('\n');
   }
 
+  settle(): undefined {}
+
+  variants(): ReadonlyMap<string, string> {
+    return new Map();
+  }
+
   releaseWhenCollected(_owner: object, _storage: DeviceStorage): void {}
 
   memory(): MemoryUse {

@@ -1,20 +1,23 @@
 /** The WebGPU executor: keeps plans by structure, and runs one as a single pass of prepared dispatches. */
-import type { AdapterClass } from '../../../kernels/family.ts';
+import type { AdapterClass, Choices } from '../../../kernels/family.ts';
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../../device.ts';
 import { fromDeviceBytes, type NumberArray, toDeviceWords } from '../../dtype.ts';
 import { explainPlan } from '../../plan/explain.ts';
 import type { Graph } from '../../plan/graph.ts';
+import { ownKernels } from '../../plan/own-kernels.ts';
 import { makePlan } from '../../plan/plan.ts';
 import { allOn, type Switches } from '../../plan/switches.ts';
 import type { DeviceStorage, Node, Value } from '../../tape.ts';
 import { describe, ErrorGuard } from './errors.ts';
+import { GpuStopwatch } from './gpu-stopwatch.ts';
 import { PipelineCache } from './pipelines.ts';
 import { BufferPool, type PooledBuffer } from './pool.ts';
 import { PreparedPlan } from './prepared-plan.ts';
 import { type KernelTime, Profiler } from './profiler.ts';
 import { Staging } from './staging.ts';
+import { VariantChooser, type VariantOptions, type VariantsByKey } from './variants.ts';
 
-export interface GpuDeviceOptions {
+export interface GpuDeviceOptions extends VariantOptions {
   readonly name: string;
   readonly adapterClass: AdapterClass;
   /** For measuring what the planner gains: what is turned off. */
@@ -35,6 +38,7 @@ export class GpuDevice implements Device {
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
   readonly #staging: Staging;
+  readonly #chooser: VariantChooser;
   readonly #plans = new Map<string, PreparedPlan[]>();
   readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
   #profiler: Profiler | undefined;
@@ -51,6 +55,25 @@ export class GpuDevice implements Device {
     this.#pool = new BufferPool(gpu);
     this.#pipelines = new PipelineCache(gpu);
     this.#staging = new Staging(gpu);
+    const means = { gpu, pipelines: this.#pipelines, errors: this.#errors };
+    this.#chooser = new VariantChooser(
+      { features: gpu.features, adapterClass: this.adapterClass },
+      options,
+      (inputs, output) => new GpuStopwatch(means, inputs, output),
+    );
+  }
+
+  settle(graph: Graph): Promise<void> | undefined {
+    return this.#chooser.settle(() => (this.#plans.has(graph.key) ? [] : ownKernels(graph, this.switches)));
+  }
+
+  variants(): VariantsByKey {
+    return this.#chooser.chosen;
+  }
+
+  /** Choices of variants that were measured by this device, not remembered from another. */
+  get measuredVariants(): number {
+    return this.#chooser.measured;
   }
 
   run(graph: Graph, targets: readonly Target[]): RunResult {
@@ -128,6 +151,7 @@ export class GpuDevice implements Device {
       this.#makePlan(
         graph,
         graph.targets.map(() => false),
+        (choices) => this.#chooser.expect(choices),
       ),
       options,
     );
@@ -154,12 +178,12 @@ export class GpuDevice implements Device {
     this.gpu.destroy();
   }
 
-  #makePlan(graph: Graph, kept: readonly boolean[]) {
+  #makePlan(graph: Graph, kept: readonly boolean[], choose: (choices: Choices) => string) {
     const maxBuffers = Math.min(this.gpu.limits.maxStorageBuffersPerShaderStage, 10);
     return makePlan(graph, {
       adapter: this.adapterClass,
       switches: this.switches,
-      choose: (choices) => choices.preferred(this.adapterClass, this.gpu.features),
+      choose,
       maxBuffers,
       kept,
     });
@@ -173,7 +197,7 @@ export class GpuDevice implements Device {
     this.#plans.set(graph.key, siblings);
     const known = siblings.find((plan) => plan.kept.every((keeps, i) => keeps === kept[i]));
     if (known) return { plan: known, ready: Promise.resolve() };
-    const made = this.#makePlan(graph, kept);
+    const made = this.#makePlan(graph, kept, (choices) => this.#chooser.choose(choices));
     const plan = new PreparedPlan(graph.key, kept, made, {
       gpu: this.gpu,
       pool: this.#pool,
