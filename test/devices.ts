@@ -15,6 +15,10 @@ import {
   type Tensor,
   tensor,
 } from '../src/engine/index.ts';
+import { conv2dFamily } from '../src/kernels/conv2d.ts';
+import { conv2dInputGradFamily } from '../src/kernels/conv2d-input-grad.ts';
+import { conv2dWeightGradFamily } from '../src/kernels/conv2d-weight-grad.ts';
+import { matmulFamily } from '../src/kernels/matmul.ts';
 import { testDevice } from './gpu.ts';
 
 const raw = await testDevice();
@@ -24,6 +28,14 @@ const raw = await testDevice();
  * kernels of that variant wherever they fit.
  */
 const { REGRAD_TEST_CLASS: forced, REGRAD_TEST_VARIANT: favourVariant } = process.env;
+const variantNames = [matmulFamily, conv2dFamily, conv2dInputGradFamily, conv2dWeightGradFamily].flatMap(
+  ({ variants }) => Object.keys(variants),
+);
+if (favourVariant && !variantNames.includes(favourVariant)) {
+  throw new Error(
+    `REGRAD_TEST_VARIANT is '${favourVariant}', but must be one of ${[...new Set(variantNames)]}.`,
+  );
+}
 const found = raw && isSoftwareAdapter(raw.adapterInfo) ? 'software' : 'hardware';
 
 /** Absent where there is only the reference executor. */
