@@ -1,5 +1,5 @@
 /** The engine's public names. */
-export { assign } from './assign.ts';
+export { assign, withValues } from './assign.ts';
 export { grad } from './autograd.ts';
 export { compile } from './compile.ts';
 export { type Counters, currentDevice, type Device, type MemoryUse, memory, setDevice } from './device.ts';

@@ -11,6 +11,7 @@ import { type LoadResult, loadState, type StateValues } from './state.ts';
 export abstract class Module {
   #training = true;
   #statisticsFrozen = false;
+  #repeating = false;
   readonly #parameters = new Map<string, Tensor>();
   readonly #buffers = new Map<string, Tensor>();
   readonly #children = new Map<string, Module>();
@@ -25,6 +26,11 @@ export abstract class Module {
   /** Whether batch norm leaves its running statistics as they are. */
   get statisticsFrozen(): boolean {
     return this.#statisticsFrozen;
+  }
+
+  /** Whether this is a forward pass of images that have been passed before: dropout takes the masks of that pass. */
+  get repeating(): boolean {
+    return this.#repeating;
   }
 
   /** Switches this module and all below it to training behaviour. */
@@ -49,6 +55,20 @@ export abstract class Module {
       return record();
     } finally {
       for (const module of thawed) module.#statisticsFrozen = false;
+    }
+  }
+
+  /**
+   * Runs `record`, which records the last forward pass once more, with other parameters: running statistics are left
+   * untouched, and dropout takes the masks of the last pass instead of drawing new ones.
+   */
+  repeatingPass<Result>(record: () => Result): Result {
+    const modules = this.modules().filter((module) => !module.#repeating);
+    for (const module of modules) module.#repeating = true;
+    try {
+      return this.withFrozenStatistics(record);
+    } finally {
+      for (const module of modules) module.#repeating = false;
     }
   }
 
