@@ -37,4 +37,4 @@ export { createGpuDevice } from './run/gpu/request.ts';
 export { ReferenceDevice } from './run/reference.ts';
 export { explain, read, run, toDot } from './run.ts';
 export { type Shape, ShapeError } from './shape.ts';
-export { arange, full, type NestedNumbers, ones, Tensor, tensor, zeros } from './tensor.ts';
+export { arange, full, type NestedNumbers, ones, state, Tensor, tensor, zeros } from './tensor.ts';

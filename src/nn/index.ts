@@ -2,7 +2,7 @@
 export * from './activations.ts';
 export { BatchNorm2d, setNormBatch } from './batch-norm2d.ts';
 export { Dropout } from './dropout.ts';
-export { biasUniform, kaimingUniform } from './init.ts';
+export { biasUniform, kaimingNormal, kaimingUniform } from './init.ts';
 export { Conv2d, Linear } from './layers.ts';
 export * from './models.ts';
 export { Module } from './module.ts';

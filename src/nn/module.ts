@@ -1,5 +1,5 @@
 /** What all layers and models share: named parameters, buffers and children, found in the order they were registered. */
-import { assign, type Tensor, tensor } from '../engine/index.ts';
+import { state, type Tensor } from '../engine/index.ts';
 import { type LoadResult, loadState, type StateValues } from './state.ts';
 
 /**
@@ -106,12 +106,12 @@ export abstract class Module {
 
   /** Registers a parameter that starts as `initial`; to be called in the constructor, in PyTorch's order. */
   protected parameter(name: string, initial: Tensor): Tensor {
-    return register(this.#parameters, name, stateOf(initial));
+    return register(this.#parameters, name, state(initial));
   }
 
   /** Registers a buffer that starts as `initial`. */
   protected buffer(name: string, initial: Tensor): Tensor {
-    return register(this.#buffers, name, stateOf(initial));
+    return register(this.#buffers, name, state(initial));
   }
 
   protected child<Child extends Module>(name: string, module: Child): Child {
@@ -131,11 +131,4 @@ function register<Base, Value extends Base>(table: Map<string, Base>, name: stri
   if (table.has(name)) throw new Error(`Module: "${name}" is registered twice.`);
   table.set(name, value);
   return value;
-}
-
-/** A leaf, which can be assigned later, with a value that may have been computed. */
-function stateOf(initial: Tensor): Tensor {
-  const state = tensor(new Uint8Array(initial.size), { shape: initial.shape, dtype: initial.dtype });
-  assign(state, initial);
-  return state;
 }
