@@ -14,7 +14,7 @@ import {
   type Tensor,
   tensor,
 } from '../src/engine/index.ts';
-import { hasPenalty, type MethodName, methodNames, squaredGradientNorm } from '../src/experiments/methods.ts';
+import { hasPenalty, type MethodName, mainMethods, squaredGradientNorm } from '../src/experiments/methods.ts';
 import { buildModel, type ModelSpec } from '../src/experiments/models.ts';
 import type { Module } from '../src/nn/index.ts';
 import { devices, expectClose, reference, valuesOn } from './devices.ts';
@@ -57,7 +57,7 @@ describe('the penalties', () => {
 
   it('belong to GN, FT, AJ and UJ', async () => {
     expect(penalised).toEqual(['GN', 'FT', 'AJ', 'UJ']);
-    for (const method of methodNames) {
+    for (const method of mainMethods) {
       expect(stepOf(model(), method, inputs(2)).penalty !== undefined).toBe(hasPenalty(method));
     }
   });

@@ -16,8 +16,9 @@ import {
 import { cifarAugmentation, noAugmentation, normalizer } from '../src/experiments/augment.ts';
 import { ImageOrder, imageBatch } from '../src/experiments/batches.ts';
 import {
+  forwardPass,
   type MethodName,
-  methodNames,
+  mainMethods,
   microStep,
   randomDraws,
   squaredGradientNorm,
@@ -86,11 +87,11 @@ async function plainOutcome(device: Device, changes: Partial<TrainingOptions>, s
     const sums = parameters.map(({ size }) => new Float64Array(size));
     for (let k = 0; k < microBatches; k++) {
       const [pixels, labels] = imageBatch(train, order.take(microBatch));
-      const logits = model.forward(normalize(pixels));
-      const micro = microStep({ method, lambda, microBatches }, parameters, { logits, labels, draws });
+      const part = forwardPass(model, normalize(pixels), labels, draws);
+      const micro = microStep({ method, lambda, microBatches }, part);
       const [[l], [r], ...gradients] = await read(micro.loss, micro.penalty ?? zeros([]), ...micro.gradients);
-      loss += l / microBatches;
-      penalty += r / microBatches;
+      loss += l;
+      penalty += r;
       sums.forEach((sum, i) => {
         for (let at = 0; at < sum.length; at++) sum[at] += gradients[i][at];
       });
@@ -229,7 +230,7 @@ describe.each(devices)('on $name', ({ device }) => {
 });
 
 describe('training', () => {
-  it.each(methodNames)('%s learns the made-up images', async (method) => {
+  it.each(mainMethods)('%s learns the made-up images', async (method) => {
     const batch = method === 'SB' ? 2 : 6;
     const { training } = start(reference, dense, { method, batch, lambda: 0.01 });
     const before = await training.evaluate(dataset.train);
@@ -242,7 +243,7 @@ describe('training', () => {
   it('draws labels and unit vectors anew for every update', async () => {
     // With hardly any movement GN and AJ would see the same penalty on the same image again.
     const { train } = syntheticDataset({ train: 1, test: 1, shape: [1, 4, 4] });
-    for (const method of methodNames.slice(2)) {
+    for (const method of mainMethods.slice(2)) {
       setDevice(reference);
       const model = buildModel(dense, createGenerator(1));
       const still = { ...options, method, batch: 1, microBatch: 1, learningRate: 1e-12 };

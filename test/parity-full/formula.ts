@@ -1,0 +1,117 @@
+/** The full-width fixtures: weights and images by the formula of make.py, and comparing gradients with its digests. */
+import { readFileSync } from 'node:fs';
+import { assign, createGenerator, type Device, type NumberArray, read, setDevice, tensor } from '../../src/engine/index.ts';
+import { forwardPass, microStep } from '../../src/experiments/methods.ts';
+import { type Module, resnet18, vgg11, vgg16Bn } from '../../src/nn/index.ts';
+import { fixedDraws } from '../micro-steps.ts';
+
+export interface Digest {
+  readonly shape: readonly number[];
+  readonly norm: number;
+  readonly sum: number;
+  readonly samples: readonly number[];
+}
+
+export interface FullFixture {
+  readonly lambda: number;
+  readonly labels: readonly number[];
+  readonly loss: number;
+  readonly penalty: number;
+  /** Relative errors of PyTorch's own float32. */
+  readonly float32: { readonly loss: number; readonly penalty: number; readonly gradients: number };
+  readonly gradients: Readonly<Record<string, Digest>>;
+}
+
+const classes = 10;
+const makers: Record<string, () => Module> = {
+  resnet18: () => resnet18({ classes }, createGenerator(0)),
+  vgg11: () => vgg11({ classes }, createGenerator(0)),
+  'vgg16-bn': () => vgg16Bn({ classes, dropout: 0 }, createGenerator(0)),
+  'vgg16-bn-narrow': () => vgg16Bn({ classes, dropout: 0, hidden: [64, 64] }, createGenerator(0)),
+};
+
+export function fullFixture(name: string): FullFixture {
+  return JSON.parse(readFileSync(new URL(`${name}.json`, import.meta.url), 'utf8'));
+}
+
+/** `count` float32 numbers in [-1, 1): the finaliser of MurmurHash3 over a Weyl sequence. */
+export function numbers(seed: number, count: number): Float32Array {
+  const out = new Float32Array(count);
+  const offset = seed * 40503 + 12345;
+  for (let i = 0; i < count; i++) {
+    let h = (Math.imul(i, 2654435761) + offset) | 0;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    out[i] = ((h ^ (h >>> 16)) >>> 0) / 2 ** 31 - 1;
+  }
+  return out;
+}
+
+/** He's uniform weights by fan-in; scales of batch norm around 1, biases around 0. */
+function initial(seed: number, name: string, shape: readonly number[]): Float32Array {
+  const values = numbers(seed, shape.reduce((a, b) => a * b, 1));
+  const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
+  const [scale, offset] = shape.length > 1 ? [Math.fround(Math.sqrt(6 / fanIn)), 0] : [Math.fround(0.1), Number(name.endsWith('weight'))];
+  for (let i = 0; i < values.length; i++) values[i] = Math.fround(scale * values[i]) + offset;
+  return values;
+}
+
+export interface FullErrors {
+  /** Relative errors of loss and penalty. */
+  readonly loss: number;
+  readonly penalty: number;
+  /** The worst over tensors; see `digestError`. */
+  readonly gradients: number;
+  readonly worst: string;
+}
+
+/** Runs the GN step of a fixture on a device, and gives its errors. */
+export async function fullStep(name: string, device: Device): Promise<FullErrors> {
+  const fixture = fullFixture(name);
+  setDevice(device);
+  const model = makers[name]().train();
+  const parameters = [...model.namedParameters()];
+  parameters.forEach(([parameterName, parameter], seed) => {
+    assign(parameter, tensor(initial(seed, parameterName, parameter.shape), { shape: parameter.shape }));
+  });
+  const x = tensor(numbers(1000, 2 * 3 * 32 * 32), { shape: [2, 3, 32, 32] });
+  const micro = forwardPass(model, x, tensor(Int32Array.from(fixture.labels)), fixedDraws);
+  const step = microStep({ method: 'GN', lambda: fixture.lambda, microBatches: 1 }, micro);
+  if (!step.penalty) throw new Error('GN has no penalty.');
+  const [[loss], [penalty], ...gradients] = await read(step.loss, step.penalty, ...step.gradients);
+  const floor = 1e-3 * Math.max(...Object.values(fixture.gradients).map(({ norm }) => norm));
+  const errors = parameters.map(([parameterName], i): [number, string] => [
+    digestError(gradients[i], fixture.gradients[parameterName], floor),
+    parameterName,
+  ]);
+  const [worst, where] = errors.reduce((a, b) => (b[0] > a[0] || Number.isNaN(b[0]) ? b : a));
+  return {
+    loss: Math.abs(loss / fixture.loss - 1),
+    penalty: Math.abs(penalty / fixture.penalty - 1),
+    gradients: worst,
+    worst: where,
+  };
+}
+
+/**
+ * The largest error among a gradient's norm, sum and samples, each over what it may be: the norm by the norm, the sum by
+ * sqrt(size) norm, which bounds it, and a sample by the root mean square, norm / sqrt(size). Norms below `floor` count as `floor`.
+ */
+export function digestError(g: NumberArray, expected: Digest, floor: number): number {
+  const size = g.length;
+  const norm = Math.max(expected.norm, floor);
+  let [squares, total] = [0, 0];
+  for (const value of g) {
+    squares += value ** 2;
+    total += value;
+  }
+  const sampleError = expected.samples.map((sample, i) => {
+    const at = Math.floor((size * (2 * i + 1)) / (2 * expected.samples.length));
+    return (Math.abs(g[at] - sample) * Math.sqrt(size)) / norm;
+  });
+  return Math.max(
+    Math.abs(Math.sqrt(squares) - expected.norm) / norm,
+    Math.abs(total - expected.sum) / (norm * Math.sqrt(size)),
+    ...sampleError,
+  );
+}
