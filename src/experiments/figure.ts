@@ -1,6 +1,4 @@
 /** Line figures as standalone SVG: panels side by side under one legend, one colour a series throughout. */
-import * as Plot from '@observablehq/plot';
-import { DOMParser } from 'linkedom';
 
 export interface FigurePoint {
   x: number;
@@ -59,7 +57,7 @@ const legendLine = 24;
  * Returns the text of an SVG file on a white background that needs nothing else. Points that are not finite break
  * the line. Throws if there is no panel, or a panel without series.
  */
-export function lineFigure(options: FigureOptions): string {
+export async function lineFigure(options: FigureOptions): Promise<string> {
   const { title, subtitle, panels, columns = 2, width = 900, panelHeight = 320 } = options;
   if (panels.length === 0) {
     throw new Error(`lineFigure: the figure "${title}" has no panels; give at least one.`);
@@ -69,6 +67,7 @@ export function lineFigure(options: FigureOptions): string {
     throw new Error(`lineFigure: the panel "${empty.title}" has no series; give at least one.`);
   }
   const names = [...new Set(panels.flatMap((panel) => panel.series.map((series) => series.name)))];
+  const tools = await drawingTools();
   const inRow = Math.min(columns, panels.length);
   const panelWidth = (width - 2 * margin - (inRow - 1) * gap) / inRow;
 
@@ -86,7 +85,7 @@ export function lineFigure(options: FigureOptions): string {
     const x = margin + (index % inRow) * (panelWidth + gap);
     const top = y + Math.floor(index / inRow) * (panelHeight + gap);
     parts.push(
-      `<g transform="translate(${x},${top})">${drawPanel(panel, names, panelWidth, panelHeight)}</g>`,
+      `<g transform="translate(${x},${top})">${drawPanel(tools, panel, names, panelWidth, panelHeight)}</g>`,
     );
   });
   const rows = Math.ceil(panels.length / inRow);
@@ -127,7 +126,19 @@ export function acrossSeeds(
     });
 }
 
-function drawPanel(panel: FigurePanel, names: readonly string[], width: number, height: number): string {
+/** What draws a panel. Loaded when needed: it takes longer to load than all the rest of the command line. */
+async function drawingTools() {
+  const [Plot, { DOMParser }] = await Promise.all([import('@observablehq/plot'), import('linkedom')]);
+  return { Plot, DOMParser };
+}
+
+function drawPanel(
+  { Plot, DOMParser }: Awaited<ReturnType<typeof drawingTools>>,
+  panel: FigurePanel,
+  names: readonly string[],
+  width: number,
+  height: number,
+): string {
   const { title, xLabel, yLabel, logY = false, series } = panel;
   const isShown = (value?: number): value is number =>
     value !== undefined && Number.isFinite(value) && (!logY || value > 0);
