@@ -6,7 +6,7 @@ import { formatFacts, inspectDataset } from '../experiments/data/inspect.ts';
 import { loadDataset, parseDataSpec } from '../experiments/data/load-dataset.ts';
 import { expandHome, fetchedFolder, shippedFolder } from '../experiments/data/locate.ts';
 import type { OfficialFile } from '../experiments/data/official-files.ts';
-import { createProgress } from '../experiments/progress.ts';
+import { createProgress, type Progress } from '../experiments/progress.ts';
 
 export function addData(program: Command): void {
   const data = program.command('data').description('Data sets: list, fetch and check them.');
@@ -69,14 +69,22 @@ async function fetchSet(name: string, options: { to?: string; from?: string }): 
 }
 
 async function fetchWithProgress(file: OfficialFile, folder: string): Promise<'fetched' | 'present'> {
-  const total = Math.ceil(file.bytes / 1e6);
-  const progress = createProgress({ total, label: `${file.name}, MB` });
+  const kilobytes = (bytes: number): number => Math.floor(bytes / 1000);
+  let progress: Progress | undefined;
   try {
     return await download(file, folder, {
-      onProgress: (bytes) => progress.update(Math.floor(bytes / 1e6)),
+      onProgress(bytes) {
+        // What came in an earlier call does not count towards the speed.
+        progress ??= createProgress({
+          total: kilobytes(file.bytes),
+          start: kilobytes(bytes),
+          label: `${file.name}, kB`,
+        });
+        progress.update(kilobytes(bytes));
+      },
     });
   } finally {
-    progress.stop();
+    progress?.stop();
   }
 }
 

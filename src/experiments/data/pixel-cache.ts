@@ -43,7 +43,7 @@ export async function cachedPixels({
 
   const kept = await readFile(path).catch(() => undefined);
   if (kept?.length === headerBytes + size) {
-    const pixels = kept.subarray(headerBytes);
+    const pixels = new Uint8Array(kept.buffer, kept.byteOffset + headerBytes, size);
     if (kept.toString('utf8', 0, headerBytes) === describe(pixels)) return pixels;
   }
   const bytes = new Uint8Array(headerBytes + size);

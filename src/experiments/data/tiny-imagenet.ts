@@ -31,8 +31,9 @@ export function loadTinyImagenet(path: string): Promise<Dataset> {
     await requireFiles(tree, ['wnids.txt', 'train', 'val'], title);
     const classes = await readClasses(tree);
     const classNames = await readNames(tree, classes);
-    const train = await readPart(tree, await trainingFiles(tree, classes), classNames, 'training images');
-    const test = await readPart(tree, await validationFiles(tree, classes), classNames, 'validation images');
+    const files = [await trainingFiles(tree, classes), await validationFiles(tree, classes)];
+    const train = await readPart(tree, files[0], classNames, 'training images');
+    const test = await readPart(tree, files[1], classNames, 'validation images');
     return {
       name: title,
       train,
