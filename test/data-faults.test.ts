@@ -17,10 +17,10 @@ import {
 
 describe('loadDataset', () => {
   it.each([
-    ['imagenet', /Unknown data set "imagenet"; choose one of optdigits, optdigits:DIR, .*cifar100:DIR/],
+    ['imagenet', /Unknown data set "imagenet"; choose one of optdigits, fashion-mnist, .*cifar100, svhn/],
     ['constructor', /Unknown data set/],
     ['', /Unknown data set ""/],
-    ['cifar10', /"cifar10" needs the folder of its files: cifar10:DIR/],
+    ['cifar10', /"cifar10" is not shipped, .*: run regrad data fetch cifar10, or name .*: cifar10:DIR/],
     ['optdigits:', /"optdigits:" needs the folder/],
     ['mnist:/no/such/folder', /MNIST in \/no\/such\/folder: there is no such folder; check the path/],
     ['cifar10:~/no such folder', /CIFAR-10 in \/.*no such folder: there is no such folder/],
