@@ -85,11 +85,16 @@ const latexCharacters: Readonly<Record<string, string>> = {
   η: '$\\eta$',
   λ: '$\\lambda$',
   '²': '$^2$',
+  '†': '$\\dagger$',
+  '‖': '$\\|$',
+  '≥': '$\\ge$',
+  '≤': '$\\le$',
   '–': '--',
   '—': '---',
   '\n': ' ',
 };
 
-function escapeLatex(cell: string): string {
-  return cell.replaceAll(/[\\{}$&#_%~^<>|±−×ηλ²–—\n]/g, (character) => latexCharacters[character]);
+/** Text with what LaTeX would read as a command, or could not set, written out. */
+export function escapeLatex(cell: string): string {
+  return cell.replaceAll(/[\\{}$&#_%~^<>|±−×ηλ²†‖≥≤–—\n]/g, (character) => latexCharacters[character]);
 }

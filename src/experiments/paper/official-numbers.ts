@@ -17,7 +17,12 @@ export interface OfficialNumber {
   readonly note?: string;
 }
 
-type Model = 'ResNet-18/CIFAR-10' | 'ResNet-18/CIFAR-100' | 'VGG-11/CIFAR-10' | 'VGG-16/CIFAR-10' | 'VGG-16/CIFAR-100';
+type Model =
+  | 'ResNet-18/CIFAR-10'
+  | 'ResNet-18/CIFAR-100'
+  | 'VGG-11/CIFAR-10'
+  | 'VGG-16/CIFAR-10'
+  | 'VGG-16/CIFAR-100';
 
 const tables: Readonly<Record<Model, Readonly<Record<string, Omit<OfficialNumber, 'label'>>>>> = {
   'ResNet-18/CIFAR-10': {

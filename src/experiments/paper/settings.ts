@@ -4,6 +4,10 @@
  * official code and its README, [ours] a choice made here where neither says.
  */
 
+import type { LastBatch } from '../config.ts';
+import { isFetched } from '../data/catalogue.ts';
+import type { ModelSpec } from '../models.ts';
+
 export const scales = ['quick', 'small', 'paper'] as const;
 export type Scale = (typeof scales)[number];
 
@@ -15,8 +19,8 @@ export interface Setting {
   readonly dataset: string;
   /** As in `regrad train --data`. */
   readonly data: string;
-  /** As in `regrad train --model`. */
-  readonly model: string;
+  /** As in `regrad train --model`, or described. */
+  readonly model: string | ModelSpec;
   readonly classes: number;
   /** Absent: all that are left after validation, or all there are. */
   readonly trainImages?: number;
@@ -31,6 +35,10 @@ export interface Setting {
   readonly evaluateEvery: number;
   /** Micro-batches over which a gradient norm is averaged. */
   readonly measureBatches: number;
+  /** Updates between two norms that SB records for external grafting, which holds each for so long. */
+  readonly holdNorms: number;
+  /** What becomes of the images that are left at the end of an epoch; see `RunConfig.lastBatch`. */
+  readonly lastBatch: LastBatch;
   readonly augment: boolean;
   /** What must be known before a number is held against the README's. */
   readonly differences: string;
@@ -55,6 +63,8 @@ const quick: Setting = {
   steps: 160,
   evaluateEvery: 16,
   measureBatches: 4,
+  holdNorms: 4,
+  lastBatch: 'full',
   augment: false,
   differences:
     'a ResNet of two blocks with 4 and 8 channels on 100 images of 8 x 8 pixels, |B| = 48, |M| = 16, 160 updates; the ' +
@@ -84,6 +94,8 @@ const small = (dataset: 'cifar10' | 'cifar100', name: string, classes: number): 
   steps: 1_000,
   evaluateEvery: 50,
   measureBatches: 8,
+  holdNorms: 20,
+  lastBatch: 'full',
   augment: true,
   differences:
     `a ResNet of three blocks with 16, 32 and 64 channels on 10,000 images of ${name}, |B| = 512, |M| = 64, 1,000 updates, ` +
@@ -93,7 +105,7 @@ const small = (dataset: 'cifar10' | 'cifar100', name: string, classes: number): 
 
 /**
  * paper: the official code's. Updates: its default, 5000; the budget of the published runs is not known. Evaluated every 20
- * updates [code]. The norm is averaged over K = 40 micro-batches for every method [ours; the code takes one for SB].
+ * updates [code]; norms are held for 20 [code], and the last update of an epoch is divided as if it were full [code]. The norm is averaged over K = 40 micro-batches for every method [ours; the code takes one for SB].
  */
 const official = {
   scale: 'paper',
@@ -101,6 +113,8 @@ const official = {
   steps: 5_000,
   evaluateEvery: 20,
   measureBatches: 40,
+  holdNorms: 20,
+  lastBatch: 'nominal',
   augment: true,
 } as const;
 const budget =
@@ -126,10 +140,21 @@ const vgg11 = {
   microBatch: 100,
   differences: `${budget}. |B| = 5000 and |M| = 100 are our inference from the README's other sizes. ${selection}`,
 };
+/** torchvision's vgg16_bn for 32 x 32 images. */
+const vgg16bn = (classes: number): ModelSpec => ({
+  family: 'vgg',
+  plan: [64, 64, 'M', 128, 128, 'M', 256, 256, 256, 'M', 512, 512, 512, 'M', 512, 512, 512, 'M'],
+  hidden: [4096, 4096],
+  bn: true,
+  pool: 7,
+  dropout: 0.5,
+  linearDeviation: 0.01,
+  size: 32,
+  classes,
+});
 /** |B| and |M| of the code's defaults [ours]: the README does not say. */
 const vgg16 = {
   ...official,
-  model: 'vgg16',
   batch: 5120,
   microBatch: 128,
   differences: `${budget}. |B| = 5120 and |M| = 128 are the code's defaults; the README does not give them. ${selection}`,
@@ -144,15 +169,16 @@ export const settings = {
   resnet10: { name: 'ResNet-18/CIFAR-10', ...resnet18, ...cifar10 },
   resnet100: { name: 'ResNet-18/CIFAR-100', ...resnet18, ...cifar100 },
   vgg11: { name: 'VGG-11/CIFAR-10', ...vgg11, ...cifar10 },
-  vgg16on10: { name: 'VGG-16/CIFAR-10', ...vgg16, ...cifar10 },
-  vgg16on100: { name: 'VGG-16/CIFAR-100', ...vgg16, ...cifar100 },
+  vgg16on10: { name: 'VGG-16/CIFAR-10', model: vgg16bn(10), ...vgg16, ...cifar10 },
+  vgg16on100: { name: 'VGG-16/CIFAR-100', model: vgg16bn(100), ...vgg16, ...cifar100 },
 } as const satisfies Record<string, Setting>;
 
 export type SettingKey = keyof typeof settings;
 
 /**
- * The settings of a scale for which there are images. `data` is what the command line gave, each as in `--data`; the quick
- * scale has images of its own, and takes one other set instead. Throws a sentence if nothing is left.
+ * The settings of a scale for which there are images. `data` is what the command line gave, each as in `--data`; nothing
+ * means the sets that were fetched. The quick scale has images of its own, and takes one other set instead. Throws a
+ * sentence if nothing is left.
  */
 export function settingsOf(scale: Scale, data: readonly string[]): Map<SettingKey, Setting> {
   const given = new Map(data.map((spec) => [spec.split(':')[0], spec]));
@@ -166,11 +192,15 @@ export function settingsOf(scale: Scale, data: readonly string[]): Map<SettingKe
   }
   const known = Object.entries(settings).filter(([, setting]) => setting.scale === scale);
   const wanted = new Set(known.map(([, { dataset }]) => dataset));
+  if (given.size === 0) {
+    for (const name of wanted) if (isFetched(name)) given.set(name, name);
+  }
   const foreign = [...given.keys()].find((name) => !wanted.has(name));
   if (foreign !== undefined || given.size === 0) {
     throw new Error(
       `The ${scale} scale needs ${[...wanted].map((name) => `--data ${name}:DIR`).join(' or ')}, or both` +
-        `${foreign === undefined ? '' : `; it has no use for '${foreign}'`}. DIR is a folder with the official files.`,
+        `${foreign === undefined ? '' : `; it has no use for '${foreign}'`}. DIR is a folder with the official files; ` +
+        'regrad data fetch NAME gets them.',
     );
   }
   return new Map(
