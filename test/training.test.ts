@@ -81,7 +81,7 @@ async function plainOutcome(device: Device, changes: Partial<TrainingOptions>, s
   const order = new ImageOrder(train.count, seed);
   const draws = randomDraws(createGenerator(seed, 1));
   const normalize = normalizer(mean, std, train.scale);
-  const metrics: StepMetrics[] = [];
+  const metrics: Pick<StepMetrics, 'loss' | 'penalty' | 'gradientNorm'>[] = [];
   for (let step = 0; step < steps; step++) {
     let [loss, penalty] = [0, 0];
     const sums = parameters.map(({ size }) => new Float64Array(size));

@@ -32,7 +32,7 @@ import {
 
 export { type Draws, drawnMicroBatch, randomDraws } from './methods/draws.ts';
 export { forwardPass, type MicroBatch } from './methods/micro-batch.ts';
-export { squaredGradientNorm } from './methods/norm.ts';
+export { squaredGradientNorm, squaredNorm } from './methods/norm.ts';
 export { heldNorm, type RecordedNorm } from './methods/recorded-norms.ts';
 
 interface Method {
