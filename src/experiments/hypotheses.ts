@@ -43,7 +43,9 @@ interface Question {
   /** Rows that must be there. */
   readonly rows: readonly string[];
   /** Of a seed's values, in the order of `rows`; above 0 if the claim holds. */
-  readonly combine: (values: readonly number[]) => number;
+  readonly combine?: (values: readonly number[]) => number;
+  /** In place of `combine`, where a seed's quantity takes more than one measure. */
+  readonly effect?: (rows: SettingResults['rows']) => Estimate;
   /** Test accuracy unless told. */
   readonly measure?: Measure;
   /** What must be established before the claim means anything: that a row is above another. */
@@ -116,8 +118,7 @@ const normsFollow: Question = {
   source: 'abstract and README',
   quantity: 'rank correlation of accuracy with closeness to the early norm of SB',
   rows: ['SB', 'LB', 'GN', 'FT', 'AJ', 'UJ'],
-  // Replaced below: it takes two measures.
-  combine: () => Number.NaN,
+  effect: followsNorm,
   premise: ofGap,
 };
 
@@ -264,10 +265,8 @@ const unjudged: readonly Judgement[] = [
 function answer(question: Question, { setting, rows }: SettingResults): Judgement {
   const { id, claim, source, quantity, premise } = question;
   const find = (names: readonly string[]) => names.flatMap((name) => rows.get(name) ?? []);
-  const effect =
-    question === normsFollow
-      ? followsNorm(rows)
-      : paired(find(question.rows), question.measure ?? testAccuracy, question.combine);
+  const { combine = () => Number.NaN, measure = testAccuracy } = question;
+  const effect = question.effect?.(rows) ?? paired(find(question.rows), measure, combine);
   const difference = ([above, below]: readonly [string, string]) =>
     paired(find([above, below]), testAccuracy, ([a, b]) => a - b);
   const ground = premise && difference(premise);
@@ -281,8 +280,7 @@ function answer(question: Question, { setting, rows }: SettingResults): Judgemen
     verdict,
     quantity,
     effect,
-    readme:
-      question.measure || question === normsFollow ? undefined : readmeEffect(question, find(question.rows)),
+    readme: measure === testAccuracy ? readmeEffect(question, find(question.rows)) : undefined,
     detail: [
       ...(question.gain && ground ? [gainText(question.gain, difference(question.gain), ground)] : []),
       ...(isGrounded || !premise || !ground
@@ -316,9 +314,8 @@ function followsNorm(rows: SettingResults['rows']): Estimate {
 function readmeEffect({ combine }: Question, rows: readonly RowResult[]): number | undefined {
   const numbers = rows.flatMap(({ row }) => row.official ?? []);
   const labels = new Set(numbers.map(({ label }) => label.split(',')[0]));
-  return numbers.length === rows.length && labels.size === 1
-    ? combine(numbers.map(({ best }) => best))
-    : undefined;
+  if (!combine || numbers.length !== rows.length || labels.size !== 1) return undefined;
+  return combine(numbers.map(({ best }) => best));
 }
 
 function gainText([above, below]: readonly [string, string], gain: Estimate, ground: Estimate): string {

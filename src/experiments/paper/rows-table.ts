@@ -34,6 +34,11 @@ export function rowsTable(
   const large = rows.find(({ row }) => row.name === 'LB');
   const officialLarge = large?.row.official?.best;
   const notes = rows.flatMap(({ row }) => row.official?.note ?? []);
+  const labels = rows.flatMap(({ row }) => (row.official ? [{ row, label: row.official.label }] : []));
+  const sources = [...new Set(labels.map(({ label }) => label.split(',')[0]))];
+  // Where the README's rows go by the same names, one sentence says which they are.
+  const withLabels =
+    sources.length > 1 || labels.some(({ row, label }) => label !== `${sources[0]}, ${row.name}`);
   const cells = rows.map((result): Cell[] => {
     const { row } = result;
     const { batch, microBatch } = batchesOf(row, setting);
@@ -55,7 +60,7 @@ export function rowsTable(
       official ? `${official.best.toFixed(2)}${official.note === undefined ? '' : ' †'}` : '',
       sameLabel && row.name !== 'LB' ? signed(official.best - officialLarge) : '',
       ...(withFinal ? [official?.final?.toFixed(2) ?? ''] : []),
-      official?.label ?? '',
+      ...(withLabels ? [official?.label ?? ''] : []),
     ];
   });
   return {
@@ -75,12 +80,15 @@ export function rowsTable(
       'README, %',
       'README minus LB',
       ...(withFinal ? ['README at the end, %'] : []),
-      'README row',
+      ...(withLabels ? ['README row'] : []),
     ],
     rows: cells,
     notes: [
-      ...(rows.some(({ row }) => row.official)
-        ? [`README: the README of the official code. Here: ${setting.differences}.`]
+      ...(labels.length > 0
+        ? [
+            `README: the README of the official code${withLabels ? '' : `, ${sources[0]}`}; single numbers, without intervals. ` +
+              `Here: ${setting.differences}.`,
+          ]
         : []),
       ...notes.map((note) => `† ${note}`),
     ],

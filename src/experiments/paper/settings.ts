@@ -4,7 +4,7 @@
  * official code and its README, [ours] a choice made here where neither says.
  */
 
-import type { LastBatch } from '../config.ts';
+import type { RunConfig } from '../config.ts';
 import { isFetched } from '../data/catalogue.ts';
 import type { ModelSpec } from '../models.ts';
 
@@ -38,7 +38,7 @@ export interface Setting {
   /** Updates between two norms that SB records for external grafting, which holds each for so long. */
   readonly holdNorms: number;
   /** What becomes of the images that are left at the end of an epoch; see `RunConfig.lastBatch`. */
-  readonly lastBatch: LastBatch;
+  readonly lastBatch: RunConfig['lastBatch'];
   readonly augment: boolean;
   /** What must be known before a number is held against the README's. */
   readonly differences: string;
