@@ -35,7 +35,7 @@ function sentences(issue: z.core.$ZodIssue, base: Path, input: unknown, schema: 
 }
 
 /** That `name` is no key, and which of the known ones was probably meant. */
-export function unknownKey(name: string, key: string, known: readonly string[]): string {
+function unknownKey(name: string, key: string, known: readonly string[]): string {
   const meant = nearest(key, known);
   const hint = meant === undefined ? `the keys are ${known.join(', ')}` : `did you mean "${meant}"?`;
   return `"${name}" is not a key; ${hint}${meant === undefined ? '.' : ''}`;

@@ -103,7 +103,7 @@ export interface RunState {
 }
 
 export interface RunWatcher {
-  onStep?(step: number, loss: number): void;
+  onStep?(step: number, training: { readonly loss: number; readonly epoch: number }): void;
   onPoint?(point: RunPoint): void | Promise<void>;
   /** With the norm before the update that follows `step` updates. */
   onNorm?(norm: RecordedNorm): void | Promise<void>;
@@ -160,7 +160,7 @@ export async function runTraining(
     speed.start();
     const { loss, penalty, updateNorm, images: seen } = await training.step();
     speed.stop(seen);
-    watcher.onStep?.(step, loss);
+    watcher.onStep?.(step, { loss, epoch: training.epoch });
     if (!Number.isFinite(loss) || loss > (settings.divergedAbove ?? Infinity)) status = 'diverged';
     if (step % settings.evaluateEvery === 0 || step === settings.steps || status === 'diverged') {
       const validation = await training.evaluate(images.validation);
