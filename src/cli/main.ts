@@ -6,6 +6,9 @@ import { addData } from './data.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addParity } from './parity.ts';
+import { addReport } from './report.ts';
+import { addReproduce } from './reproduce.ts';
+import { addSweep } from './sweep.ts';
 import { addTrain } from './train.ts';
 
 const program = new Command('regrad')
@@ -22,6 +25,9 @@ addData(program);
 addDemo(program);
 addDoctor(program);
 addParity(program);
+addReport(program);
+addReproduce(program);
+addSweep(program);
 addTrain(program);
 
 try {

@@ -4,8 +4,8 @@ import {
   countText,
   finalAccuracy,
   gradientNorm2,
-  type RowResult,
   rowEstimate,
+  type SeedRuns,
   seconds,
   testAccuracy,
   validationAccuracy,
@@ -22,15 +22,14 @@ export async function sweepReport(plan: SweepPlan, records: Records): Promise<Re
   const results = plan.combinations.map(({ values, runs }) => ({
     values,
     result: {
-      row: { name: values.join(', '), method: 'SB', learningRate: 0 },
       runs: runs.map(({ seed, name }) => {
         const record = records.get(name);
         return { seed, record: record?.status === 'damaged' ? undefined : record };
       }),
-    } satisfies RowResult,
+    } satisfies SeedRuns,
   }));
-  const validation = (result: RowResult) => rowEstimate(result, validationAccuracy).mean;
-  const rank = (result: RowResult) => (Number.isFinite(validation(result)) ? validation(result) : -1);
+  const validation = (result: SeedRuns) => rowEstimate(result, validationAccuracy).mean;
+  const rank = (result: SeedRuns) => (Number.isFinite(validation(result)) ? validation(result) : -1);
   const ordered = [...results].sort((a, b) => rank(b.result) - rank(a.result));
   const table: Table = {
     name: 'combinations',

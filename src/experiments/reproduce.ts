@@ -28,8 +28,8 @@ export interface ReproductionOptions {
   readonly selection: RunConfig['selection'];
   /** Folder of the runs. */
   readonly root: string;
-  /** Changes to every setting, as a shorter budget. */
-  readonly changes?: Partial<Pick<Setting, 'steps' | 'evaluateEvery' | 'testImages' | 'validationImages'>>;
+  /** Updates, where they are not the scale's; evaluations are then as many. */
+  readonly steps?: number;
   /** The methods to run; all by default. */
   readonly methods?: readonly string[];
 }
@@ -42,9 +42,9 @@ export function planReproduction(options: ReproductionOptions): {
   plan: ReproductionPlan;
   runs: PlannedRun[];
 } {
-  const { ids, scale, seeds, data, selection, changes, methods } = options;
+  const { ids, scale, seeds, data, selection, methods } = options;
   const settings = [...settingsOf(scale, data)].map(
-    ([key, setting]) => [key, { ...setting, ...changes }] as const,
+    ([key, setting]) => [key, withSteps(setting, options.steps)] as const,
   );
   const runs = new Map<string, PlannedRun & { seed: number }>();
   const planned = ids.map((id) => ({
@@ -77,6 +77,11 @@ export function planReproduction(options: ReproductionOptions): {
     plan: { kind: 'reproduce', scale, selection, experiments: planned },
     runs: [...runs.values()].sort((a, b) => a.seed - b.seed).map(({ seed: _, ...run }) => run),
   };
+}
+
+function withSteps(setting: Setting, steps = setting.steps): Setting {
+  const evaluateEvery = Math.max(1, Math.floor((setting.evaluateEvery * steps) / setting.steps));
+  return { ...setting, steps, evaluateEvery };
 }
 
 /** A plan with the experiments of an earlier one that it does not have itself. Throws a sentence if they cannot be told of together. */

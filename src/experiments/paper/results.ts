@@ -1,13 +1,17 @@
 /** What the runs of a row gave, seed by seed, and what can be said of it. */
-import type { RunRecord, SoundRun } from '../run-store.ts';
+import type { SoundRun } from '../run-store.ts';
 import { type Estimate, estimate, mean } from '../statistics.ts';
 import type { Row } from './experiment.ts';
 import type { Setting } from './settings.ts';
 
-export interface RowResult {
-  readonly row: Row;
+/** The runs of one row or combination. */
+export interface SeedRuns {
   /** In order of the seeds; without a record where the run is still to be made. */
-  readonly runs: readonly { readonly seed: number; readonly record?: RunRecord }[];
+  readonly runs: readonly { readonly seed: number; readonly record?: SoundRun }[];
+}
+
+export interface RowResult extends SeedRuns {
+  readonly row: Row;
 }
 
 /** All rows of a setting that any experiment has, by name. */
@@ -36,7 +40,7 @@ export const logNorm =
   };
 
 /** By seed, of the runs that finished. A diverged run has no number to compare: it is told, not averaged. */
-export function valuesBySeed({ runs }: RowResult, measure: Measure): Map<number, number> {
+export function valuesBySeed({ runs }: SeedRuns, measure: Measure): Map<number, number> {
   return new Map(
     runs.flatMap(({ seed, record }) =>
       record?.status === 'finished' ? [[seed, measure(record)] as const] : [],
@@ -44,13 +48,13 @@ export function valuesBySeed({ runs }: RowResult, measure: Measure): Map<number,
   );
 }
 
-export function rowEstimate(row: RowResult, measure: Measure): Estimate {
+export function rowEstimate(row: SeedRuns, measure: Measure): Estimate {
   return estimate([...valuesBySeed(row, measure).values()]);
 }
 
 /** `combine` of the values of several rows, seed by seed, over the seeds for which each of them has finished. */
 export function paired(
-  rows: readonly RowResult[],
+  rows: readonly SeedRuns[],
   measure: Measure,
   combine: (values: readonly number[]) => number,
 ): Estimate {
@@ -65,7 +69,7 @@ export function paired(
 }
 
 /** "3", or how many of the runs are in the numbers and what became of the rest. */
-export function countText({ runs }: RowResult): string {
+export function countText({ runs }: SeedRuns): string {
   const finished = runs.filter(({ record }) => record?.status === 'finished').length;
   const diverged = runs.filter(({ record }) => record?.status === 'diverged').length;
   const missing = runs.length - finished - diverged;
