@@ -60,12 +60,12 @@ export function secondsOf(work: Work, rates: Rates): number {
   );
 }
 
-/** How long a measurement of one rate goes on, and the most repetitions in it. */
-const measuring = { seconds: 0.4, most: 20 };
+/** Calls before a measurement, which compile and prepare; how long it goes on, and its most calls. */
+const measuring = { before: 3, seconds: 0.5, most: 20 };
 
 /**
  * Times plain and penalised updates of one micro-batch of at most `limit` images, and an evaluation, on the device in use.
- * The first of each, which compiles it, counts as the start of a run.
+ * What comes before, compilation above all, counts as the start of a run.
  */
 export async function measureRates(config: RunConfig, dataset: Dataset, limit: number): Promise<Rates> {
   const began = performance.now();
@@ -85,25 +85,26 @@ export async function measureRates(config: RunConfig, dataset: Dataset, limit: n
     });
   const [plain, penalised] = [training('SB'), training('GN')];
   const few = { ...test, count: Math.min(test.count, 250, 10 * images) };
-  let spent = 0;
-  const rate = async (count: number, work: () => Promise<unknown>): Promise<number> => {
-    await work();
+  /** Units a second, by the median call. */
+  const rate = async (units: number, work: () => Promise<unknown>): Promise<number> => {
+    for (let call = 0; call < measuring.before; call++) await work();
+    const times: number[] = [];
     const start = performance.now();
-    let times = 0;
     do {
+      const from = performance.now();
       await work();
-      times += 1;
-    } while (times < measuring.most && performance.now() - start < 1000 * measuring.seconds);
-    const seconds = (performance.now() - start) / 1000;
-    spent += seconds;
-    return (times * count) / seconds;
+      times.push(performance.now() - from);
+    } while (times.length < measuring.most && performance.now() - start < 1000 * measuring.seconds);
+    spent += performance.now() - start;
+    return (1000 * units) / times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
   };
+  let spent = 0;
   const rates = {
     plain: await rate(images, () => plain.step()),
     penalised: await rate(images, () => penalised.step()),
     evaluated: await rate(few.count, () => plain.evaluate(few)),
   };
-  return { ...rates, start: (performance.now() - began) / 1000 - spent };
+  return { ...rates, start: (performance.now() - began - spent) / 1000 };
 }
 
 /** Seconds that finished runs of the same configuration took, seed and recording aside; undefined where there is none. */

@@ -90,14 +90,15 @@ export async function lineFigure(options: FigureOptions): Promise<string> {
   });
   const rows = Math.ceil(panels.length / inRow);
   const height = y + rows * panelHeight + (rows - 1) * gap + margin;
-  return [
+  const lines = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
       `font-family='${font}' fill="#222">`,
     `<title>${escapeXml(title)}</title>`,
     '<rect width="100%" height="100%" fill="white"/>',
     ...parts,
     '</svg>\n',
-  ].join('\n');
+  ];
+  return renumbered(lines.join('\n'));
 }
 
 /**
@@ -124,6 +125,15 @@ export function acrossSeeds(
         ? { x, y: mean, low: mean - std, high: mean + std }
         : { x, y: mean, low: Math.min(...values), high: Math.max(...values) };
     });
+}
+
+/** Plot numbers its markers on and on over figures; here each figure begins anew, so that the same data give the same text. */
+function renumbered(svg: string): string {
+  const numbers = new Map<string, number>();
+  return svg.replaceAll(/plot-marker-(\d+)/g, (_, id: string) => {
+    numbers.set(id, numbers.get(id) ?? numbers.size + 1);
+    return `plot-marker-${numbers.get(id)}`;
+  });
 }
 
 /** What draws a panel. Loaded when needed: it takes longer to load than all the rest of the command line. */

@@ -281,15 +281,22 @@ function answer(question: Question, { setting, rows }: SettingResults): Judgemen
     quantity,
     effect,
     readme: measure === testAccuracy ? readmeEffect(question, find(question.rows)) : undefined,
-    detail: [
-      ...(question.gain && ground ? [gainText(question.gain, difference(question.gain), ground)] : []),
-      ...(isGrounded || !premise || !ground
-        ? []
-        : [`that ${premise[0]} is above ${premise[1]} is not established: ${intervalText(ground)}`]),
-      ...(effect.n < 2 ? [`${effect.n === 1 ? 'one seed decides' : 'no paired seeds decide'} nothing`] : []),
-      ...(isGrounded && verdict === 'not decidable' && effect.n >= 2 ? ['the interval includes 0'] : []),
-    ].join('; '),
+    detail:
+      effect.n === 0
+        ? 'no seed has finished in all of its rows'
+        : [
+            ...(question.gain && ground ? [gainText(question.gain, difference(question.gain), ground)] : []),
+            ...(isGrounded || !premise || !ground
+              ? []
+              : [`that ${premise[0]} is above ${premise[1]} is not established: ${intervalText(ground)}`]),
+            ...(effect.n === 1 ? ['one seed decides nothing'] : []),
+            ...(isGrounded && verdict === 'not decidable' && effect.n >= 2 ? [undecided(effect)] : []),
+          ].join('; '),
   };
+}
+
+function undecided({ mean }: Estimate): string {
+  return Number.isNaN(mean) ? 'all values are equal, or one is not a number' : 'the interval includes 0';
 }
 
 /** H3's quantity: over LB and the penalties, accuracy against the negative distance of the early log norm to SB's. */
@@ -321,7 +328,7 @@ function readmeEffect({ combine }: Question, rows: readonly RowResult[]): number
 function gainText([above, below]: readonly [string, string], gain: Estimate, ground: Estimate): string {
   const share =
     exceeds(ground) === 'holds' ? `, ${((100 * gain.mean) / ground.mean).toFixed(0)} % of the gap` : '';
-  return gain.n === 0 ? '' : `${above} − ${below} = ${intervalText(gain)}${share}`;
+  return `${above} − ${below} = ${intervalText(gain)}${share}`;
 }
 
 function intervalText({ mean, halfWidth, n }: Estimate): string {

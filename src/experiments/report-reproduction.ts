@@ -90,7 +90,7 @@ function verdictLine({
   const told =
     verdict === 'not decidable' && effect && effect.n >= 2 ? `not decidable with n = ${effect.n}` : verdict;
   const numbers =
-    effect && effect.n > 0
+    effect && Number.isFinite(effect.mean)
       ? ` ${quantity} = ${estimateText({ estimate: effect, digits: 2, signed: true })} (n = ${effect.n}).`
       : '';
   const beside = readme === undefined ? '' : ` README: ${readme >= 0 ? '+' : ''}${readme.toFixed(2)}.`;

@@ -64,7 +64,7 @@ export function runsSummary(names: readonly string[], records: Records): string 
 export function unfinishedText(names: readonly string[], records: Records): string[] {
   const told = names.flatMap((name) => {
     const record = records.get(name);
-    if (record === undefined) return [`- ${name}: not begun.`];
+    if (record === undefined) return [];
     if (record.status === 'damaged') return [`- ${name}: damaged. ${record.problem}`];
     if (record.status === 'finished') return [];
     const { method, seed } = record.config;
@@ -72,6 +72,8 @@ export function unfinishedText(names: readonly string[], records: Records): stri
       `- ${name}: ${method}, seed ${seed}, ${record.status} at update ${record.points.at(-1)?.step ?? 0}.`,
     ];
   });
+  const missing = names.filter((name) => !records.has(name)).length;
+  if (missing > 0) told.push(`- ${missing} not begun.`);
   return told.length === 0 ? [] : ['Runs that are in no number:', '', ...told, ''];
 }
 

@@ -22,10 +22,10 @@ export interface Table {
   readonly notes: readonly string[];
 }
 
-/** "71.20 ± 1.10", "+2.81 ± 0.40"; without a spread where there is one value; "–" where there is none. */
+/** "71.20 ± 1.10", "+2.81 ± 0.40"; without a spread where there is one value; "–" where there is none, or one is not a number. */
 export function estimateText({ estimate, digits, signed = false }: EstimateCell): string {
   const { mean, halfWidth, n } = estimate;
-  if (n === 0) return '–';
+  if (n === 0 || Number.isNaN(mean)) return '–';
   const sign = signed && mean >= 0 ? '+' : '';
   const spread = Number.isFinite(halfWidth) ? ` ± ${halfWidth.toFixed(digits)}` : '';
   return `${sign}${mean.toFixed(digits)}${spread}`;
@@ -66,7 +66,7 @@ export function csvOf({ columns, rows }: Table): string {
       if (!isEstimate[at]) return [typeof cell === 'object' ? estimateText(cell) : cell];
       if (typeof cell !== 'object') return [cell, '', ''];
       const { mean, halfWidth, n } = cell.estimate;
-      return [n === 0 ? '' : mean, Number.isFinite(halfWidth) ? halfWidth : '', n];
+      return [Number.isNaN(mean) ? '' : mean, Number.isFinite(halfWidth) ? halfWidth : '', n];
     }),
   );
   return csvTable(header, cells);

@@ -112,6 +112,8 @@ export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
       draw();
     },
     stop() {
+      // Lines that were said last wait for it.
+      bars?.update();
       bars?.stop();
     },
   };

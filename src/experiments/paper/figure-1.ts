@@ -20,7 +20,7 @@ export const figure1: Experiment = {
   claim:
     'With GN and FT the average micro-batch gradient norm follows that of SB early in training and accuracy recovers; with ' +
     'AJ and UJ it does not.',
-  rows: mainRows,
+  rows: (key) => mainRows(key),
   show: (setting, rows) => ({
     tables: [],
     figures: { 'figure-1': trajectories('Small batch, large batch, and four penalties', setting, rows) },

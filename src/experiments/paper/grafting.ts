@@ -12,12 +12,11 @@ import type { MethodName } from '../methods.ts';
 import type { Experiment, Row } from './experiment.ts';
 import { trajectories } from './figure-1.ts';
 import { mainRows } from './main-table.ts';
-import { official } from './official-numbers.ts';
+import { type Counterpart, official } from './official-numbers.ts';
 import { rowsTable } from './rows-table.ts';
 import type { SettingKey } from './settings.ts';
 
 type Grafting = 'IterGraft' | 'ExterGraft' | 'NGD';
-type Counterpart = Parameters<typeof official>[0];
 
 interface Grafts {
   readonly counterpart: Counterpart;
@@ -39,7 +38,7 @@ const onCifar100: Grafts = {
   eta: { IterGraft: 0.1, ExterGraft: 0.1, NGD: 0.3951 },
 };
 const grafts: Readonly<Partial<Record<SettingKey, Grafts>>> = {
-  quick: { counterpart: 'ResNet-18/CIFAR-10', eta: { IterGraft: 1, ExterGraft: 1, NGD: 1 } },
+  quick: { counterpart: 'ResNet-18/CIFAR-10', eta: { IterGraft: 1, ExterGraft: 1, NGD: 0.8 } },
   small10: onCifar10,
   small100: onCifar100,
   resnet10: onCifar10,
@@ -75,7 +74,7 @@ export const grafting: Experiment = {
     });
     const plain = references
       ? [row('SB', references.SB), row('LB', references.LB)]
-      : mainRows(key).filter(({ name }) => name === 'SB' || name === 'LB');
+      : mainRows(key, ['SB', 'LB']);
     return [...plain, ...(['IterGraft', 'ExterGraft', 'NGD'] as const).map((name) => row(name, eta[name]))];
   },
   show: (setting, rows) => ({

@@ -65,6 +65,7 @@ export const largeMicroBatch: Experiment = {
   claim:
     'The gain of GN and FT goes as |M| grows towards |B|: with |M| = |B| / 2 accuracy falls towards LB, or below it.',
   rows: (key) => {
+    const counterpart = key === 'vgg11' ? 'VGG-11/CIFAR-10' : 'ResNet-18/CIFAR-100';
     const rows = large[key]?.map(
       ({ method, microBatch, eta, lambda, official }): Row => ({
         name: `${method}, |M| = ${microBatch}`,
@@ -75,7 +76,7 @@ export const largeMicroBatch: Experiment = {
         official,
       }),
     );
-    return rows ? [...mainRows(key).filter(({ method }) => references.includes(method)), ...rows] : [];
+    return rows ? [...mainRows(key, references, counterpart), ...rows] : [];
   },
   show: (setting, rows) => ({
     tables: [rowsTable('large-micro-batch', setting, rows)],

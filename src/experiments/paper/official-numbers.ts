@@ -17,14 +17,15 @@ export interface OfficialNumber {
   readonly note?: string;
 }
 
-type Model =
+/** A model on a data set that the README has numbers for. */
+export type Counterpart =
   | 'ResNet-18/CIFAR-10'
   | 'ResNet-18/CIFAR-100'
   | 'VGG-11/CIFAR-10'
   | 'VGG-16/CIFAR-10'
   | 'VGG-16/CIFAR-100';
 
-const tables: Readonly<Record<Model, Readonly<Record<string, Omit<OfficialNumber, 'label'>>>>> = {
+const tables: Readonly<Record<Counterpart, Readonly<Record<string, Omit<OfficialNumber, 'label'>>>>> = {
   'ResNet-18/CIFAR-10': {
     SB: { best: 92.64 },
     LB: { best: 89.83 },
@@ -85,7 +86,8 @@ const tables: Readonly<Record<Model, Readonly<Record<string, Omit<OfficialNumber
 };
 
 /** The README's cell for a row of one model and data set. Throws if there is none: a row says it has one, or does not ask. */
-export function official(model: Model, row: string): OfficialNumber {
-  if (!Object.hasOwn(tables[model], row)) throw new Error(`The README has no number for ${row} of ${model}.`);
-  return { label: `${model}, ${row}`, ...tables[model][row] };
+export function official(counterpart: Counterpart, row: string): OfficialNumber {
+  if (!Object.hasOwn(tables[counterpart], row))
+    throw new Error(`The README has no number for ${row} of ${counterpart}.`);
+  return { label: `${counterpart}, ${row}`, ...tables[counterpart][row] };
 }

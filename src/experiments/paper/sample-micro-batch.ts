@@ -56,7 +56,7 @@ export const sampleMicroBatch: Experiment = {
   rows: (key) => {
     const sizes = samples[key];
     if (!sizes) return [];
-    const main = mainRows(key).filter(({ name }) => references.includes(name));
+    const main = mainRows(key, references, 'VGG-11/CIFAR-10');
     const rate = main.find(({ name }) => name === 'LB')?.learningRate ?? 0;
     const rows = sizes.map(
       ({ size, lambda, official }): Row => ({
