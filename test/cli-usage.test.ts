@@ -71,7 +71,10 @@ describe('regrad train refuses', () => {
     [{ '--data': 'imagenet' }, /^Unknown data set "imagenet"; choose one of optdigits, .*cifar100:DIR\.$/],
     [{ '--data': 'cifar10' }, /^Data set "cifar10" needs the folder of its files: cifar10:DIR\.$/],
     [{ '--data': 'optdigits:' }, /^Data set "optdigits:" needs the folder of its files: optdigits:DIR\.$/],
-    [{ '--model': 'resnet19' }, /^The model 'resnet19' is not known; expected resnet18, vgg11, /],
+    [
+      { '--model': 'resnet19' },
+      /^The model 'resnet19' is not known; expected resnet18, resnet34, vgg11, vgg16-bn, /,
+    ],
     [{ '--model': 'resnet[8;16]' }, /^The model 'resnet\[8;16\]' is not known; expected/],
     [{ '--lambda': undefined }, /^The method GN penalises a gradient; give its weight: --lambda NUMBER\.$/],
     [{ '--method': 'LB' }, /^The method LB has no penalty; leave out --lambda\.$/],

@@ -21,11 +21,15 @@ const raw = await testDevice();
 
 /** REGRAD_TEST_CLASS=hardware plans as for a GPU, on whatever adapter there is. */
 const forced = process.env.REGRAD_TEST_CLASS;
-const found = raw && isSoftwareAdapter(raw.adapterInfo) ? 'software' : 'hardware';
+
+/** A device of the engine on one of WebGPU's. */
+export function gpuDevice(device: GPUDevice, name: string): GpuDevice {
+  const found = isSoftwareAdapter(device.adapterInfo) ? 'software' : 'hardware';
+  return new GpuDevice(device, { name, adapterClass: forced === 'hardware' ? forced : found });
+}
 
 /** Absent where there is only the reference executor. */
-export const gpu =
-  raw && new GpuDevice(raw, { name: 'test GPU', adapterClass: forced === 'hardware' ? forced : found });
+export const gpu = raw && gpuDevice(raw, 'test GPU');
 
 export const reference = new ReferenceDevice();
 

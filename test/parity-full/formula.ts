@@ -5,17 +5,17 @@ import {
   createGenerator,
   type Device,
   flatten,
+  type Generator,
   gather,
   norm,
   read,
-  run,
   setDevice,
   sum,
   type Tensor,
   tensor,
 } from '../../src/engine/index.ts';
 import { forwardPass, microStep } from '../../src/experiments/methods.ts';
-import { type Module, resnet18, vgg11, vgg16Bn } from '../../src/nn/index.ts';
+import { Dropout, type Module, resnet18, vgg11, vgg16Bn } from '../../src/nn/index.ts';
 import { fixedDraws } from '../micro-steps.ts';
 
 export interface Digest {
@@ -28,6 +28,8 @@ export interface Digest {
 export interface FullFixture {
   readonly lambda: number;
   readonly labels: readonly number[];
+  /** What the dropout layers keep, a bit for each value of both examples. */
+  readonly masks?: readonly string[];
   readonly loss: number;
   readonly penalty: number;
   /** Relative errors of PyTorch's own float32. */
@@ -36,11 +38,15 @@ export interface FullFixture {
 }
 
 const classes = 10;
+
+/** Draws the masks of the `dropout` fixture, one after the other. */
+export const maskGenerator = (): Generator => createGenerator(4, 9);
+
 const makers: Record<string, () => Module> = {
   resnet18: () => resnet18({ classes }, createGenerator(0)),
   vgg11: () => vgg11({ classes }, createGenerator(0)),
   'vgg16-bn': () => vgg16Bn({ classes, dropout: 0 }, createGenerator(0)),
-  'vgg16-bn-narrow': () => vgg16Bn({ classes, dropout: 0, hidden: [64, 64] }, createGenerator(0)),
+  dropout: () => vgg16Bn({ classes, plan: [4, 'M'], hidden: [8, 8], pool: 2 }, createGenerator(0)),
 };
 
 export function fullFixture(name: string): FullFixture {
@@ -88,27 +94,25 @@ export interface FullErrors {
 export async function fullStep(name: string, device: Device): Promise<FullErrors> {
   const fixture = fullFixture(name);
   setDevice(device);
-  const t0 = performance.now();
-  const lap = (w: string) => console.log(w, ((performance.now() - t0) / 1000).toFixed(1));
   const model = makers[name]().train();
   const parameters = [...model.namedParameters()];
   parameters.forEach(([parameterName, parameter], seed) => {
     assign(parameter, tensor(initial(seed, parameterName, parameter.shape), { shape: parameter.shape }));
   });
-  lap('weights');
-  await run();
-  lap('uploaded');
+  for (const module of model.modules()) {
+    if (module instanceof Dropout) assign(module.generator.state, maskGenerator().state);
+  }
   const x = tensor(numbers(1000, 2 * 3 * 32 * 32), { shape: [2, 3, 32, 32] });
   const micro = forwardPass(model, x, tensor(Int32Array.from(fixture.labels)), fixedDraws);
   const step = microStep({ method: 'GN', lambda: fixture.lambda, microBatches: 1 }, micro);
   if (!step.penalty) throw new Error('GN has no penalty.');
   const names = parameters.map(([parameterName]) => parameterName);
+  checkShapes(parameters, fixture);
   const [[loss], [penalty], ...digests] = await read(
     step.loss,
     step.penalty,
     ...names.flatMap((parameterName, i) => digestOf(step.gradients[i], fixture.gradients[parameterName])),
   );
-  lap('read');
   const floor = 1e-3 * Math.max(...Object.values(fixture.gradients).map(({ norm }) => norm));
   const errors = names.map((parameterName, i): [number, string] => {
     const [[norm], [total], samples] = digests.slice(3 * i, 3 * i + 3);
@@ -122,6 +126,14 @@ export async function fullStep(name: string, device: Device): Promise<FullErrors
     gradients: worst,
     worst: where,
   };
+}
+
+/** The model's parameters must be PyTorch's: the same names, in the same order, with the same shapes. */
+function checkShapes(parameters: readonly [string, Tensor][], { gradients }: FullFixture): void {
+  const describe = (entries: readonly (readonly [string, { readonly shape: readonly number[] }])[]) =>
+    entries.map(([name, { shape }]) => `${name} [${shape}]`).join(', ');
+  const [own, expected] = [describe(parameters), describe(Object.entries(gradients))];
+  if (own !== expected) throw new Error(`The parameters are ${own}; PyTorch has ${expected}.`);
 }
 
 /** Norm, sum and samples of a gradient, computed where it lies: the largest has 411 MB. */
