@@ -63,7 +63,10 @@ describe('regrad train refuses', () => {
   });
 
   it.each([
-    [{ '--method': 'sgd' }, /'sgd' is invalid\. Allowed choices are SB, LB, GN, FT, AJ, UJ, sb, lb, gn/],
+    [
+      { '--method': 'sgd' },
+      /'sgd' is invalid\. Allowed choices are SB, LB, GN, FT, AJ, UJ, AJ-mean, .*, NGD, sb, lb, gn/,
+    ],
     [
       { '--adapter': 'nonsense' },
       /'nonsense' is invalid\. Allowed choices are auto, hardware, software, ref/,

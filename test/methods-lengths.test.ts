@@ -7,6 +7,7 @@ import {
   heldNorm,
   type MethodName,
   methodNames,
+  needsRadius,
   needsRecordedNorm,
   update,
 } from '../src/experiments/methods.ts';
@@ -137,9 +138,13 @@ describe('sample micro-batch GN', () => {
 });
 
 describe('what a training loop asks of a method', () => {
-  it('whether it draws a micro-batch, or needs recorded norms', () => {
+  it('whether it draws a micro-batch, needs recorded norms, or a radius', () => {
     expect(methodNames.filter(drawsMicroBatch)).toEqual(['SampleGN', 'IterGraft']);
     expect(methodNames.filter(needsRecordedNorm)).toEqual(['ExterGraft']);
+    expect(methodNames.filter((method) => needsRadius(method))).toEqual(['SAM', 'GNP']);
+    expect(methodNames.filter((method) => needsRadius(method, 'forward-difference'))).toEqual([
+      ...['GN', 'FT', 'AJ', 'UJ', 'AJ-mean', 'SampleGN', 'SAM', 'GNP'],
+    ]);
   });
 
   it('which micro-batch: uniform, and a function of seed and update', () => {

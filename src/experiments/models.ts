@@ -71,7 +71,7 @@ export function namedModel(
     return { family: 'mlp', inputs, hidden: hidden[1].split(',').map(Number), classes, activation: 'relu' };
   }
   throw new Error(
-    `The model '${name}' is not known; expected resnet18, vgg11, resnet[8,16] (stage widths; resnet[8,16]x[1,2] with ` +
-      'blocks) or mlp[64,32] (hidden widths).',
+    `The model '${name}' is not known; expected resnet18, resnet34, vgg11, vgg16-bn, resnet[8,16] (stage widths; ` +
+      'resnet[8,16]x[1,2] with blocks) or mlp[64,32] (hidden widths).',
   );
 }

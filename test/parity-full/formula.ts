@@ -34,6 +34,8 @@ export interface FullFixture {
   readonly penalty: number;
   /** Relative errors of PyTorch's own float32. */
   readonly float32: { readonly loss: number; readonly penalty: number; readonly gradients: number };
+  /** Names of the state dict. */
+  readonly state: readonly string[];
   readonly gradients: Readonly<Record<string, Digest>>;
 }
 
@@ -107,7 +109,7 @@ export async function fullStep(name: string, device: Device): Promise<FullErrors
   const step = microStep({ method: 'GN', lambda: fixture.lambda, microBatches: 1 }, micro);
   if (!step.penalty) throw new Error('GN has no penalty.');
   const names = parameters.map(([parameterName]) => parameterName);
-  checkShapes(parameters, fixture);
+  checkNames(model, fixture);
   const [[loss], [penalty], ...digests] = await read(
     step.loss,
     step.penalty,
@@ -128,12 +130,13 @@ export async function fullStep(name: string, device: Device): Promise<FullErrors
   };
 }
 
-/** The model's parameters must be PyTorch's: the same names, in the same order, with the same shapes. */
-function checkShapes(parameters: readonly [string, Tensor][], { gradients }: FullFixture): void {
+/** The model's state must be PyTorch's: the same names, in the same order, and parameters of the same shapes. */
+function checkNames(model: Module, { state, gradients }: FullFixture): void {
   const describe = (entries: readonly (readonly [string, { readonly shape: readonly number[] }])[]) =>
     entries.map(([name, { shape }]) => `${name} [${shape}]`).join(', ');
-  const [own, expected] = [describe(parameters), describe(Object.entries(gradients))];
-  if (own !== expected) throw new Error(`The parameters are ${own}; PyTorch has ${expected}.`);
+  const own = [[...model.stateDict().keys()].join(', '), describe([...model.namedParameters()])];
+  const expected = [state.join(', '), describe(Object.entries(gradients))];
+  if (own.join() !== expected.join()) throw new Error(`The state is ${own}; PyTorch has ${expected}.`);
 }
 
 /** Norm, sum and samples of a gradient, computed where it lies: the largest has 411 MB. */

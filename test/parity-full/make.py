@@ -171,6 +171,7 @@ def main():
                 "penalty": abs(penalty32 / penalty - 1),
                 "gradients": max(errors),
             },
+            "state": list(MODELS[name]().state_dict()),
             "gradients": {n: digest(g) for n, g in exact.items()},
         }
         path = os.path.join(os.path.dirname(__file__), f"{name}.json")
@@ -179,4 +180,5 @@ def main():
         print(name, loss, penalty, result["float32"])
 
 
-main()
+if __name__ == "__main__":
+    main()
