@@ -56,7 +56,7 @@ export function fullFixture(name: string): FullFixture {
 }
 
 /** `count` float32 numbers in [-1, 1): the finaliser of MurmurHash3 over a Weyl sequence. */
-export function numbers(seed: number, count: number): Float32Array {
+function numbers(seed: number, count: number): Float32Array {
   const out = new Float32Array(count);
   const offset = seed * 40503 + 12345;
   for (let i = 0; i < count; i++) {
