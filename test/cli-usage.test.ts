@@ -79,7 +79,10 @@ describe('regrad train refuses', () => {
       /^Data set "cifar10" is not shipped, and not in .*: run regrad data fetch cifar10, or .*: cifar10:DIR\.$/,
     ],
     [{ '--data': 'optdigits:' }, /^Data set "optdigits:" needs the folder of its files: optdigits:DIR\.$/],
-    [{ '--model': 'resnet19' }, /^The model 'resnet19' is not known; expected resnet18, vgg11, /],
+    [
+      { '--model': 'resnet19' },
+      /^The model 'resnet19' is not known; expected resnet18, resnet34, vgg11, vgg16-bn, /,
+    ],
     [{ '--model': 'resnet[8;16]' }, /^The model 'resnet\[8;16\]' is not known; expected/],
     [{ '--lambda': undefined }, /The method GN penalises a gradient; give its weight, lambda\.$/],
     [{ '--method': 'LB' }, /^options: The method LB has no penalty; leave out lambda\.$/],
