@@ -55,15 +55,13 @@ describe('download', () => {
   it('goes on where the connection was cut, in one call', async () => {
     const { server, fetch, target, folder } = await setUp({ cutAfter: 30_000 });
     const seen: number[] = [];
-    expect(await fetch({ onProgress: (bytes) => seen.push(bytes) })).toBe('fetched');
+    expect(await fetch({ tries: 20, onProgress: (bytes) => seen.push(bytes) })).toBe('fetched');
     expect((await readFile(target)).equals(content)).toBe(true);
-    expect(server.requests.map(({ range }) => range)).toEqual([
-      undefined,
-      'bytes=30000-',
-      'bytes=60000-',
-      'bytes=90000-',
-    ]);
-    expect(server.requests[1]['if-range']).toBe(etag);
+    // How much of each 30,000 bytes arrives before the cut is up to the machine.
+    expect(server.requests.length).toBeGreaterThanOrEqual(4);
+    const resumed = server.requests.filter(({ range }) => range !== undefined);
+    expect(resumed.length).toBeGreaterThanOrEqual(3);
+    for (const headers of resumed) expect(headers['if-range']).toBe(etag);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     expect(await readdir(folder)).toEqual(['set.bin']);
   });
@@ -79,8 +77,9 @@ describe('download', () => {
       silentAfter: 40_000,
       ranges: false,
     });
-    await expect(fetch({ patience: 50 })).rejects.toThrow(
-      /^Could not fetch http:.*set.bin: the connection failed \(.*\); 40000 bytes are kept for the next time\. Run the command again, or get the file another way and put it at .*set.bin \(100000 bytes, sha256 [0-9a-f]{64}\)\.$/,
+    const told = await fetch({ tries: 1, patience: 300 }).catch((error: Error) => error.message);
+    expect(told).toMatch(
+      /^Could not fetch http:.*set.bin: the connection failed \(silence for 0.3 s\); 40000 bytes are kept for the next time\. Run the command again, or get the file another way and put it at .*set.bin \(100000 bytes, sha256 [0-9a-f]{64}\)\.$/,
     );
     expect((await readdir(folder)).sort()).toEqual(['set.bin.part', 'set.bin.part.mark']);
     expect((await readFile(`${target}.part`)).equals(content.subarray(0, 40_000))).toBe(true);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadDataset } from '../src/experiments/data/load-dataset.ts';
 import {
   cifarRecords,
@@ -25,6 +25,9 @@ describe('loadDataset', () => {
     ['mnist:/no/such/folder', /MNIST in \/no\/such\/folder: there is no such folder; check the path/],
     ['cifar10:~/no such folder', /CIFAR-10 in \/.*no such folder: there is no such folder/],
   ])('explains the choice "%s"', async (spec, sentence) => {
+    // Where nothing was fetched.
+    vi.stubEnv('XDG_DATA_HOME', await makeFolder());
+    onTestFinished(() => void vi.unstubAllEnvs());
     await expect(loadDataset(spec)).rejects.toThrow(sentence);
   });
 

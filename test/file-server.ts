@@ -79,7 +79,8 @@ function answer(
     response.end(content.subarray(start));
   } else {
     response.write(content.subarray(start, start + stop), () => {
-      if (behaviour.cutAfter !== undefined) setTimeout(() => response.destroy(), 20);
+      // What a client has not taken by then it loses.
+      if (behaviour.cutAfter !== undefined) setTimeout(() => response.destroy(), 50);
     });
   }
 }

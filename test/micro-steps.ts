@@ -1,5 +1,5 @@
 /** One micro-batch of a tiny smooth model with one of the methods, for tests. */
-import { read, type Tensor, tensor } from '../src/engine/index.ts';
+import { assign, read, type Tensor, tensor } from '../src/engine/index.ts';
 import {
   type Draws,
   forwardPass,
@@ -60,4 +60,25 @@ export async function flat(tensors: readonly Tensor[]): Promise<number[]> {
 
 export function squaredNorm(values: readonly number[]): number {
   return values.reduce((total, value) => total + value ** 2, 0);
+}
+
+/** Runs `evaluate` with the parameters moved by `amount` along `direction`, and moves them back. */
+export async function moved<T>(
+  model: Module,
+  direction: readonly number[],
+  amount: number,
+  evaluate: () => Promise<T>,
+): Promise<T> {
+  const parameters = model.parameters();
+  const before = (await read(...parameters)).map((values) => Float64Array.from(values));
+  let at = 0;
+  parameters.forEach((parameter, i) => {
+    const values = before[i].map((value) => value + amount * direction[at++]);
+    assign(parameter, tensor(values, { shape: parameter.shape }));
+  });
+  const result = await evaluate();
+  parameters.forEach((parameter, i) => {
+    assign(parameter, tensor(before[i], { shape: parameter.shape }));
+  });
+  return result;
 }

@@ -5,9 +5,11 @@ import { addBench } from './bench.ts';
 import { addData } from './data.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
+import { addExport } from './export.ts';
 import { addParity } from './parity.ts';
 import { addReport } from './report.ts';
 import { addReproduce } from './reproduce.ts';
+import { addRuns } from './runs.ts';
 import { addSweep } from './sweep.ts';
 import { addTrain } from './train.ts';
 
@@ -24,9 +26,11 @@ addBench(program);
 addData(program);
 addDemo(program);
 addDoctor(program);
+addExport(program);
 addParity(program);
 addReport(program);
 addReproduce(program);
+addRuns(program);
 addSweep(program);
 addTrain(program);
 

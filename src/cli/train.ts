@@ -68,7 +68,7 @@ export function addTrain(program: Command): void {
     .option('--data <set>', 'optdigits, fashion-mnist, a fetched set (see regrad data list), or NAME:DIR')
     .option(
       '--model <name>',
-      'resnet18, vgg11, resnet[8,16] (stage widths) or mlp[64,32] (default: resnet[8,16])',
+      'resnet18, resnet34, vgg11, vgg16-bn, resnet[8,16] (stage widths) or mlp[64,32] (default: resnet[8,16])',
     )
     .option('--batch <count>', 'examples per update', parseCount)
     .option('--micro-batch <count>', 'examples per forward pass (default: the batch)', parseCount)

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { lastBatches } from './batches.ts';
 import { problemsOf } from './config-problems.ts';
 import { selections } from './data/protocol.ts';
-import { type Derivative, hasPenalty, methodNames, needsRecordedNorm } from './methods.ts';
+import { type Derivative, hasPenalty, methodNames, needsRadius, needsRecordedNorm } from './methods.ts';
 import { recordingIdentity } from './norm-recording.ts';
 
 const derivatives = [
@@ -184,11 +184,13 @@ function* conflicts(config: RunConfig): Generator<string> {
     yield `SB makes an update from every micro-batch: give a batch of ${microBatch}, or take the method LB.`;
   if (normBatch !== null && microBatch % normBatch !== 0)
     yield `normBatch, ${normBatch}, must divide microBatch, ${microBatch}.`;
-  const displaced = method === 'SAM' || method === 'GNP' || derivative !== 'double-backprop';
+  const displaced = needsRadius(method, derivative);
   if (derivative !== 'double-backprop' && !hasPenalty(method))
     yield `The method ${method} has no penalty to differentiate; leave out derivative.`;
-  if (displaced && radius === null)
-    yield `${method === 'SAM' || method === 'GNP' ? method : derivative} needs a radius, the length of its displacement.`;
+  if (displaced && radius === null) {
+    const what = hasPenalty(method) ? derivative : method;
+    yield `${what} needs a radius, the length of its displacement.`;
+  }
   if (!displaced && radius !== null) yield `Nothing in this configuration uses a radius; leave it out.`;
   if (needsRecordedNorm(method) && norms === null)
     yield `${method} takes its step lengths from another run; give norms: { run: FOLDER }.`;

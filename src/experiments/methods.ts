@@ -103,6 +103,11 @@ export function hasPenalty(method: MethodName): boolean {
   return methodOf(method).penalty !== undefined;
 }
 
+/** True where gradients are taken at displaced parameters, so that `radius` must be given. */
+export function needsRadius(method: MethodName, derivative: Derivative = 'double-backprop'): boolean {
+  return methodOf(method).gradient !== undefined || (hasPenalty(method) && derivative !== 'double-backprop');
+}
+
 /** True for the methods that treat one drawn micro-batch of a mini-batch differently from the others. */
 export function drawsMicroBatch(method: MethodName): boolean {
   const { one, length } = methodOf(method);

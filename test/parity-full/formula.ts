@@ -1,8 +1,21 @@
 /** The full-width fixtures: weights and images by the formula of make.py, and comparing gradients with its digests. */
 import { readFileSync } from 'node:fs';
-import { assign, createGenerator, type Device, type NumberArray, read, setDevice, tensor } from '../../src/engine/index.ts';
+import {
+  assign,
+  createGenerator,
+  type Device,
+  flatten,
+  type Generator,
+  gather,
+  norm,
+  read,
+  setDevice,
+  sum,
+  type Tensor,
+  tensor,
+} from '../../src/engine/index.ts';
 import { forwardPass, microStep } from '../../src/experiments/methods.ts';
-import { type Module, resnet18, vgg11, vgg16Bn } from '../../src/nn/index.ts';
+import { Dropout, type Module, resnet18, vgg11, vgg16Bn } from '../../src/nn/index.ts';
 import { fixedDraws } from '../micro-steps.ts';
 
 export interface Digest {
@@ -15,19 +28,27 @@ export interface Digest {
 export interface FullFixture {
   readonly lambda: number;
   readonly labels: readonly number[];
+  /** What the dropout layers keep, a bit for each value of both examples. */
+  readonly masks?: readonly string[];
   readonly loss: number;
   readonly penalty: number;
   /** Relative errors of PyTorch's own float32. */
   readonly float32: { readonly loss: number; readonly penalty: number; readonly gradients: number };
+  /** Names of the state dict. */
+  readonly state: readonly string[];
   readonly gradients: Readonly<Record<string, Digest>>;
 }
 
 const classes = 10;
+
+/** Draws the masks of the `dropout` fixture, one after the other. */
+export const maskGenerator = (): Generator => createGenerator(4, 9);
+
 const makers: Record<string, () => Module> = {
   resnet18: () => resnet18({ classes }, createGenerator(0)),
   vgg11: () => vgg11({ classes }, createGenerator(0)),
   'vgg16-bn': () => vgg16Bn({ classes, dropout: 0 }, createGenerator(0)),
-  'vgg16-bn-narrow': () => vgg16Bn({ classes, dropout: 0, hidden: [64, 64] }, createGenerator(0)),
+  dropout: () => vgg16Bn({ classes, plan: [4, 'M'], hidden: [8, 8], pool: 2 }, createGenerator(0)),
 };
 
 export function fullFixture(name: string): FullFixture {
@@ -35,7 +56,7 @@ export function fullFixture(name: string): FullFixture {
 }
 
 /** `count` float32 numbers in [-1, 1): the finaliser of MurmurHash3 over a Weyl sequence. */
-export function numbers(seed: number, count: number): Float32Array {
+function numbers(seed: number, count: number): Float32Array {
   const out = new Float32Array(count);
   const offset = seed * 40503 + 12345;
   for (let i = 0; i < count; i++) {
@@ -49,9 +70,15 @@ export function numbers(seed: number, count: number): Float32Array {
 
 /** He's uniform weights by fan-in; scales of batch norm around 1, biases around 0. */
 function initial(seed: number, name: string, shape: readonly number[]): Float32Array {
-  const values = numbers(seed, shape.reduce((a, b) => a * b, 1));
+  const values = numbers(
+    seed,
+    shape.reduce((a, b) => a * b, 1),
+  );
   const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
-  const [scale, offset] = shape.length > 1 ? [Math.fround(Math.sqrt(6 / fanIn)), 0] : [Math.fround(0.1), Number(name.endsWith('weight'))];
+  const [scale, offset] =
+    shape.length > 1
+      ? [Math.fround(Math.sqrt(6 / fanIn)), 0]
+      : [Math.fround(0.1), Number(name.endsWith('weight'))];
   for (let i = 0; i < values.length; i++) values[i] = Math.fround(scale * values[i]) + offset;
   return values;
 }
@@ -74,16 +101,26 @@ export async function fullStep(name: string, device: Device): Promise<FullErrors
   parameters.forEach(([parameterName, parameter], seed) => {
     assign(parameter, tensor(initial(seed, parameterName, parameter.shape), { shape: parameter.shape }));
   });
+  for (const module of model.modules()) {
+    if (module instanceof Dropout) assign(module.generator.state, maskGenerator().state);
+  }
   const x = tensor(numbers(1000, 2 * 3 * 32 * 32), { shape: [2, 3, 32, 32] });
   const micro = forwardPass(model, x, tensor(Int32Array.from(fixture.labels)), fixedDraws);
   const step = microStep({ method: 'GN', lambda: fixture.lambda, microBatches: 1 }, micro);
   if (!step.penalty) throw new Error('GN has no penalty.');
-  const [[loss], [penalty], ...gradients] = await read(step.loss, step.penalty, ...step.gradients);
+  const names = parameters.map(([parameterName]) => parameterName);
+  checkNames(model, fixture);
+  const [[loss], [penalty], ...digests] = await read(
+    step.loss,
+    step.penalty,
+    ...names.flatMap((parameterName, i) => digestOf(step.gradients[i], fixture.gradients[parameterName])),
+  );
   const floor = 1e-3 * Math.max(...Object.values(fixture.gradients).map(({ norm }) => norm));
-  const errors = parameters.map(([parameterName], i): [number, string] => [
-    digestError(gradients[i], fixture.gradients[parameterName], floor),
-    parameterName,
-  ]);
+  const errors = names.map((parameterName, i): [number, string] => {
+    const [[norm], [total], samples] = digests.slice(3 * i, 3 * i + 3);
+    const digest = { norm, sum: total, samples: [...samples] };
+    return [digestError(digest, fixture.gradients[parameterName], floor), parameterName];
+  });
   const [worst, where] = errors.reduce((a, b) => (b[0] > a[0] || Number.isNaN(b[0]) ? b : a));
   return {
     loss: Math.abs(loss / fixture.loss - 1),
@@ -93,25 +130,36 @@ export async function fullStep(name: string, device: Device): Promise<FullErrors
   };
 }
 
+/** The model's state must be PyTorch's: the same names, in the same order, and parameters of the same shapes. */
+function checkNames(model: Module, { state, gradients }: FullFixture): void {
+  const describe = (entries: readonly (readonly [string, { readonly shape: readonly number[] }])[]) =>
+    entries.map(([name, { shape }]) => `${name} [${shape}]`).join(', ');
+  const own = [[...model.stateDict().keys()].join(', '), describe([...model.namedParameters()])];
+  const expected = [state.join(', '), describe(Object.entries(gradients))];
+  if (own.join() !== expected.join()) throw new Error(`The state is ${own}; PyTorch has ${expected}.`);
+}
+
+/** Norm, sum and samples of a gradient, computed where it lies: the largest has 411 MB. */
+function digestOf(g: Tensor, { samples }: Digest): Tensor[] {
+  const at = samples.map((_, i) => Math.floor((g.size * (2 * i + 1)) / (2 * samples.length)));
+  return [norm(g), sum(g), gather(flatten(g), 0, tensor(Int32Array.from(at)))];
+}
+
 /**
  * The largest error among a gradient's norm, sum and samples, each over what it may be: the norm by the norm, the sum by
- * sqrt(size) norm, which bounds it, and a sample by the root mean square, norm / sqrt(size). Norms below `floor` count as `floor`.
+ * sqrt(size) norm, which bounds it, and a sample by the root mean square, norm / sqrt(size). Norms below `floor` count as
+ * `floor`.
  */
-export function digestError(g: NumberArray, expected: Digest, floor: number): number {
-  const size = g.length;
-  const norm = Math.max(expected.norm, floor);
-  let [squares, total] = [0, 0];
-  for (const value of g) {
-    squares += value ** 2;
-    total += value;
-  }
-  const sampleError = expected.samples.map((sample, i) => {
-    const at = Math.floor((size * (2 * i + 1)) / (2 * expected.samples.length));
-    return (Math.abs(g[at] - sample) * Math.sqrt(size)) / norm;
-  });
+export function digestError(
+  actual: Pick<Digest, 'norm' | 'sum' | 'samples'>,
+  expected: Digest,
+  floor: number,
+): number {
+  const scale = Math.max(expected.norm, floor);
+  const root = Math.sqrt(expected.shape.reduce((a, b) => a * b, 1));
   return Math.max(
-    Math.abs(Math.sqrt(squares) - expected.norm) / norm,
-    Math.abs(total - expected.sum) / (norm * Math.sqrt(size)),
-    ...sampleError,
+    Math.abs(actual.norm - expected.norm) / scale,
+    Math.abs(actual.sum - expected.sum) / (scale * root),
+    ...expected.samples.map((sample, i) => (Math.abs(actual.samples[i] - sample) * root) / scale),
   );
 }

@@ -1,9 +1,10 @@
 """One GN step of the models at full width, computed by PyTorch in float64: digests of the gradients, as JSON.
 
-    python3 test/parity-full/make.py [NAME...]
+    python3 test/parity-full/make.py [NAME...] && npx biome format --write test/parity-full
 
 Weights and images are a formula of integers (`numbers`), which test/parity-full/formula.ts repeats bit for bit, so none
-is stored. Made with PyTorch 1.13 (Debian's python3-torch). Dropout is at p = 0: test/dropout-parity.test.ts covers it.
+is stored. Made with PyTorch 1.13 (Debian's python3-torch). VGG-16-bn has its dropout at p = 0; the small `dropout` model,
+of the same layout, has it at 0.5 with the masks that regrad draws from seed 4, stream 9.
 """
 import json
 import math
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 LAMBDA = 0.01
 LABELS = [3, 7]
 SAMPLES = 8
+MASKS = ["0100011010000111", "1111000100100000"]
 
 
 def numbers(seed, count):
@@ -80,8 +82,19 @@ class Resnet(nn.Module):
         return self.linear(h.mean((2, 3)))
 
 
+class Masked(nn.Module):
+    """Dropout at 0.5 with a given mask for two examples."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.mask = torch.tensor([float(bit) for bit in mask]).reshape(2, -1)
+
+    def forward(self, x):
+        return x * (2 * self.mask)
+
+
 class Vgg(nn.Module):
-    def __init__(self, plan, hidden, bn, pool):
+    def __init__(self, plan, hidden, bn, pool, masks=None):
         super().__init__()
         layers, width = [], 3
         for entry in plan:
@@ -94,9 +107,10 @@ class Vgg(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(pool)
         widths = [width * pool * pool, *hidden]
         classifier = []
-        for inputs, outputs in zip(widths, widths[1:]):
+        for at, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
             # torchvision's layout has a dropout after each hidden layer.
-            classifier += [nn.Linear(inputs, outputs), nn.ReLU()] + ([nn.Dropout(0)] if bn else [])
+            dropout = [Masked(masks[at])] if masks else [nn.Dropout(0)]
+            classifier += [nn.Linear(inputs, outputs), nn.ReLU()] + (dropout if bn else [])
         self.classifier = nn.Sequential(*classifier, nn.Linear(widths[-1], 10))
 
     def forward(self, x):
@@ -109,7 +123,7 @@ MODELS = {
     "resnet18": lambda: Resnet([2, 2, 2, 2]),
     "vgg11": lambda: Vgg(A, [512, 512], False, 1),
     "vgg16-bn": lambda: Vgg(D, [4096, 4096], True, 7),
-    "vgg16-bn-narrow": lambda: Vgg(D, [64, 64], True, 7),
+    "dropout": lambda: Vgg([4, "M"], [8, 8], True, 2, MASKS),
 }
 
 
@@ -139,13 +153,6 @@ def digest(g):
     }
 
 
-def compact(result):
-    """JSON with one line for each gradient."""
-    head = json.dumps({key: value for key, value in result.items() if key != "gradients"})
-    lines = [f"  {json.dumps(n)}: {json.dumps(value)}" for n, value in result["gradients"].items()]
-    return head[:-1] + ',\n"gradients": {\n' + ",\n".join(lines) + "\n}}\n"
-
-
 def main():
     for name in sys.argv[1:] or MODELS:
         loss, penalty, exact = step(name, torch.float64)
@@ -156,6 +163,7 @@ def main():
         result = {
             "lambda": LAMBDA,
             "labels": LABELS,
+            **({"masks": MASKS} if name == "dropout" else {}),
             "loss": loss,
             "penalty": penalty,
             "float32": {
@@ -163,12 +171,14 @@ def main():
                 "penalty": abs(penalty32 / penalty - 1),
                 "gradients": max(errors),
             },
+            "state": list(MODELS[name]().state_dict()),
             "gradients": {n: digest(g) for n, g in exact.items()},
         }
         path = os.path.join(os.path.dirname(__file__), f"{name}.json")
         with open(path, "w") as file:
-            file.write(compact(result))
+            json.dump(result, file, indent=2)
         print(name, loss, penalty, result["float32"])
 
 
-main()
+if __name__ == "__main__":
+    main()

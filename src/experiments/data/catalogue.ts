@@ -1,5 +1,5 @@
 /** All data sets there are: how each is loaded, whether it is shipped, and how large the official set is. */
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { loadCifar10, loadCifar100 } from './cifar.ts';
 import { loadFashionMnist, loadMnist } from './idx.ts';
 import type { Dataset } from './image-set.ts';
@@ -50,5 +50,6 @@ export function catalogueEntry(name: string): CatalogueEntry {
 /** Whether something lies where `regrad data fetch` puts the set, be it fetched or put there by hand. */
 export function isFetched(name: string): boolean {
   const folder = fetchedFolder(name);
-  return existsSync(folder) && readdirSync(folder).some((file) => !file.includes('.part'));
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder && readdirSync(folder).some((file) => !file.includes('.part'));
 }

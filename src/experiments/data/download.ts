@@ -229,8 +229,13 @@ async function get(
 ): Promise<IncomingMessage> {
   const request = url.startsWith('https:') ? httpsRequest : httpRequest;
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const pending = request(url, { headers, timeout: patience }, resolve);
-    pending.on('timeout', () => pending.destroy(new Error(`silence for ${patience / 1000} s`)));
+    const pending = request(url, { headers, timeout: patience });
+    let begun: IncomingMessage | undefined;
+    pending.on('response', (answer) => {
+      begun = answer;
+      resolve(answer);
+    });
+    pending.on('timeout', () => (begun ?? pending).destroy(new Error(`silence for ${patience / 1000} s`)));
     pending.on('error', (error) => reject(connectionLost(error)));
     pending.end();
   });

@@ -1,8 +1,7 @@
 /**
  * Where the authors publish their files, and how to tell the right ones. Sizes and SHA-256 sums are those that TensorFlow
- * Datasets records for the same addresses (its folder url_checksums), with these exceptions: optdigits has those of the
- * files shipped with regrad; Tiny-ImageNet's MD5 is the one that several loaders carry (Avalanche for one), its size that of
- * the file with this sum. The CIFAR page and torchvision give the same files by MD5.
+ * Datasets records for the same addresses (its folder url_checksums), with two exceptions: optdigits has those of the
+ * files shipped with regrad, and Tiny-ImageNet has the MD5 that several loaders carry (Avalanche's for one).
  */
 export interface OfficialFile {
   readonly name: string;
