@@ -12,6 +12,10 @@ export interface FigureSeries {
   /** Series of the same name share a colour and a legend entry across panels. */
   name: string;
   points: readonly FigurePoint[];
+  /** Intervals as bars in place of a band: for a few points that stand for themselves. */
+  bars?: boolean;
+  /** A level to compare with: a thin broken line without dots. */
+  level?: boolean;
 }
 
 export interface FigurePanel {
@@ -152,8 +156,13 @@ function drawPanel(
   const { title, xLabel, yLabel, logY = false, series } = panel;
   const isShown = (value?: number): value is number =>
     value !== undefined && Number.isFinite(value) && (!logY || value > 0);
-  const lines = series.map(({ name, points }) => ({
+  const barred = series.filter(({ bars }) => bars);
+  const lines = series.map(({ name, points, bars = false, level = false }) => ({
     name,
+    level,
+    bars,
+    // Bars at one place side by side, some pixels apart.
+    dx: bars ? 7 * (barred.findIndex((each) => each.name === name) - (barred.length - 1) / 2) : 0,
     points: points.map((point) => ({ ...point, y: isShown(point.y) ? point.y : Number.NaN })),
   }));
   const shown = lines
@@ -170,7 +179,7 @@ function drawPanel(
     marginTop: 50,
     marginBottom: 44,
     style: { fontSize: '13px' },
-    x: { label: null, nice: true },
+    x: { label: null, nice: barred.length === 0, inset: barred.length > 0 ? 24 : 0 },
     y: { label: null, domain: [ticks[0], ticks[ticks.length - 1]], type: logY ? 'log' : 'linear' },
     marks: [
       Plot.gridY(ticks),
@@ -182,16 +191,19 @@ function drawPanel(
         ticks: Math.round(width / 90),
         tickFormat: formatTick,
       }),
-      ...lines.flatMap(({ name, points }) => {
+      ...lines.flatMap(({ name, points, bars, level, dx }) => {
         const { color, dash } = styleOf(names.indexOf(name));
         // A band that reaches zero has no lower edge on a logarithmic axis: it goes down to the lowest value shown.
         const band = points
           .filter(({ high }) => isShown(high))
           .map((point) => ({ ...point, low: isShown(point.low) ? point.low : ticks[0] }));
-        const marker = points.length <= sparse ? 'dot' : 'none';
+        const marker = points.length <= sparse && !level ? 'dot' : 'none';
+        const [strokeWidth, strokeDasharray] = level ? [1.5, '6 4'] : [2, dash];
         return [
-          Plot.areaY(band, { x: 'x', y1: 'low', y2: 'high', fill: color, fillOpacity: 0.15 }),
-          Plot.line(points, { x: 'x', y: 'y', stroke: color, strokeWidth: 2, strokeDasharray: dash, marker }),
+          bars
+            ? Plot.ruleX(band, { x: 'x', y1: 'low', y2: 'high', stroke: color, strokeWidth: 1.5, dx })
+            : Plot.areaY(band, { x: 'x', y1: 'low', y2: 'high', fill: color, fillOpacity: 0.15 }),
+          Plot.line(points, { x: 'x', y: 'y', stroke: color, strokeWidth, strokeDasharray, marker, dx }),
         ];
       }),
       Plot.text(shown.length === 0 ? ['no finite values'] : [], { frameAnchor: 'middle', fill: '#555' }),

@@ -47,8 +47,8 @@ export async function reproductionReport(plan: ReproductionPlan, records: Record
     `Scale: ${scaleTexts[plan.scale]}. ${runsSummary(plannedNames(plan), records)}`,
     '',
     'Test accuracy is that of the checkpoint best in validation, as mean ± half the 95 % interval (Student) over n paired seeds; ' +
-      '"minus LB" is taken seed by seed. The gradient norm² is the squared norm of the loss gradient of a micro-batch, averaged ' +
-      `over the run. ${selectionText(plan)} Numbers beside are from the README of the official code; the tables printed in ` +
+      '"minus LB" is taken seed by seed. The gradient norm² is the squared norm of the loss gradient of a micro-batch of that row, averaged over the run: with ' +
+      `another |M| it is another quantity. ${selectionText(plan)} Numbers beside are from the README of the official code; the tables printed in ` +
       'the paper may differ.',
     '',
     ...sections,

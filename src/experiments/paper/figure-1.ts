@@ -6,8 +6,7 @@
  *
  * Method: the runs of the main comparison, looked at as they go on. It needs none of its own.
  */
-import type { FigureOptions } from '../figure.ts';
-import { acrossSeeds } from '../figure.ts';
+import { acrossSeeds, type FigureOptions, type FigurePoint } from '../figure.ts';
 import type { RunPoint } from '../run-training.ts';
 import type { Experiment } from './experiment.ts';
 import { mainRows } from './main-table.ts';
@@ -42,6 +41,11 @@ export function trajectories(title: string, setting: Setting, rows: readonly Row
         'std',
       ),
     }));
+  // The axis is logarithmic, and so are mean and deviation: a factor counts the same up and down.
+  const norms = series((point) => Math.log(point.microGradientNorm2)).map(({ name, points }) => ({
+    name,
+    points: points.map(({ x, ...values }) => ({ x, ...exponentials(values) })),
+  }));
   return {
     title,
     subtitle:
@@ -57,10 +61,16 @@ export function trajectories(title: string, setting: Setting, rows: readonly Row
       {
         title: 'Average micro-batch gradient norm',
         xLabel: 'updates',
-        yLabel: 'squared norm',
+        yLabel: seeds > 1 ? 'squared norm, geometric mean' : 'squared norm',
         logY: true,
-        series: series((point) => point.microGradientNorm2),
+        series: norms,
       },
     ],
   };
+}
+
+function exponentials({ y, low, high }: Omit<FigurePoint, 'x'>): Omit<FigurePoint, 'x'> {
+  return low === undefined || high === undefined
+    ? { y: Math.exp(y) }
+    : { y: Math.exp(y), low: Math.exp(low), high: Math.exp(high) };
 }

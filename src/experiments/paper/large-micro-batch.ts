@@ -7,7 +7,7 @@
  * Method: GN and FT with |M| = |B| / 2 beside the same with the usual |M|. With them grow the batches that batch norm
  * normalises, as in the official code.
  */
-import type { FigureOptions, FigureSeries } from '../figure.ts';
+import type { FigureOptions } from '../figure.ts';
 import type { MethodName } from '../methods.ts';
 import type { Experiment, Row } from './experiment.ts';
 import { mainRows } from './main-table.ts';
@@ -81,48 +81,64 @@ export const largeMicroBatch: Experiment = {
   show: (setting, rows) => ({
     tables: [rowsTable('large-micro-batch', setting, rows)],
     figures: {
-      'large-micro-batch': bySize('Accuracy by the size of the penalised micro-batch', '|M|', setting, rows, [
-        ['GN', rows.filter(({ row }) => row.method === 'GN')],
-        ['FT', rows.filter(({ row }) => row.method === 'FT')],
-      ]),
+      'large-micro-batch': bySize(
+        'Accuracy by micro-batch size',
+        '|M|',
+        setting,
+        levels(rows, ['SB', 'LB']),
+        [
+          ['GN', rows.filter(({ row }) => row.method === 'GN')],
+          ['FT', rows.filter(({ row }) => row.method === 'FT')],
+        ],
+      ),
     },
   }),
 };
 
-/** Test accuracy against a size, one line a group with its 95 % intervals, between the levels of SB and LB. */
+/** Test accuracy against a size, one line a group with its 95 % intervals, beside the levels of other rows. */
 export function bySize(
   title: string,
   size: string,
   setting: Setting,
-  rows: readonly RowResult[],
+  levels: readonly RowResult[],
   groups: readonly (readonly [name: string, rows: readonly RowResult[]])[],
 ): FigureOptions {
-  const sizes = groups.flatMap(([, members]) => members.map(({ row }) => batchesOf(row, setting).microBatch));
+  const sizes = groups.flatMap(([, rows]) => rows.map(({ row }) => batchesOf(row, setting).microBatch));
   const ends = [Math.min(...sizes), Math.max(...sizes)];
-  const point = (x: number, result: RowResult) => {
-    const { mean, halfWidth } = rowEstimate(result, testAccuracy);
-    return Number.isFinite(halfWidth)
-      ? { x, y: mean, low: mean - halfWidth, high: mean + halfWidth }
-      : { x, y: mean };
-  };
-  const levels = ['SB', 'LB'].flatMap((name): FigureSeries[] => {
-    const result = rows.find(({ row }) => row.name === name);
-    // Without their bands, which would cover all else.
-    return result
-      ? [{ name, points: ends.map((x) => ({ x, y: rowEstimate(result, testAccuracy).mean })) }]
-      : [];
-  });
-  const lines = groups.map(([name, members]) => ({
+  const lines = groups.map(([name, rows]) => ({
     name,
-    points: members
-      .map((result) => point(batchesOf(result.row, setting).microBatch, result))
+    bars: true,
+    points: rows
+      .map((result) => {
+        const { mean: y, halfWidth } = rowEstimate(result, testAccuracy);
+        return { x: batchesOf(result.row, setting).microBatch, y, low: y - halfWidth, high: y + halfWidth };
+      })
       .sort((a, b) => a.x - b.x),
   }));
   return {
     title,
-    subtitle: `${setting.name}, |B| = ${setting.batch}; SB and LB as levels; bands are 95 % intervals over seeds`,
+    subtitle: `${setting.name}, |B| = ${setting.batch}; bars are 95 % intervals over seeds`,
     columns: 1,
-    width: 560,
-    panels: [{ title: 'Test accuracy', xLabel: size, yLabel: 'accuracy, %', series: [...levels, ...lines] }],
+    width: 640,
+    panels: [
+      {
+        title: 'Test accuracy',
+        xLabel: size,
+        yLabel: 'accuracy, %',
+        series: [
+          ...levels.map((result) => ({
+            name: result.row.name,
+            level: true,
+            points: ends.map((x) => ({ x, y: rowEstimate(result, testAccuracy).mean })),
+          })),
+          ...lines,
+        ],
+      },
+    ],
   };
+}
+
+/** The rows of these names. */
+export function levels(rows: readonly RowResult[], names: readonly string[]): RowResult[] {
+  return rows.filter(({ row }) => names.includes(row.name));
 }

@@ -8,7 +8,7 @@
  * that size, which batch norm follows. Beside the best checkpoint the end of training is shown, as in the README.
  */
 import type { Experiment, Row } from './experiment.ts';
-import { bySize } from './large-micro-batch.ts';
+import { bySize, levels } from './large-micro-batch.ts';
 import { mainRows } from './main-table.ts';
 import { type OfficialNumber, official } from './official-numbers.ts';
 import { rowsTable } from './rows-table.ts';
@@ -74,10 +74,10 @@ export const sampleMicroBatch: Experiment = {
     tables: [rowsTable('sample-micro-batch', setting, rows, { withFinal: true })],
     figures: {
       'sample-micro-batch': bySize(
-        'Accuracy by the size of the one micro-batch penalised',
+        'Accuracy by size of the one micro-batch penalised',
         '|S|',
         setting,
-        rows,
+        levels(rows, references),
         [['one sampled', rows.filter(({ row }) => row.method === 'SampleGN')]],
       ),
     },
