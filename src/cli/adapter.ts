@@ -8,6 +8,7 @@ import {
   type NodeDevice,
   requestNodeDevice,
 } from '../engine/node.ts';
+import { showCompiling } from '../experiments/progress.ts';
 
 /** What the options give. */
 export interface AdapterOptions {
@@ -41,7 +42,7 @@ export function tuneOptions(): [Option, Option] {
  * @throws Error, with what to do, if there is no such adapter or it gives no device.
  */
 export async function useAdapter({ adapter, tune }: AdapterOptions): Promise<NodeDevice> {
-  const found = await requestNodeDevice(adapter, { tune });
+  const found = await requestNodeDevice(adapter, { tune, onCompile: showCompiling() });
   setDevice(found.device);
   console.error(describeAdapter(found.adapter));
   return found;
