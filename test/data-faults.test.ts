@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadDataset } from '../src/experiments/data/load-dataset.ts';
 import {
   cifarRecords,
@@ -17,14 +17,17 @@ import {
 
 describe('loadDataset', () => {
   it.each([
-    ['imagenet', /Unknown data set "imagenet"; choose one of optdigits, optdigits:DIR, .*cifar100:DIR/],
+    ['imagenet', /Unknown data set "imagenet"; choose one of optdigits, fashion-mnist, .*cifar100, svhn/],
     ['constructor', /Unknown data set/],
     ['', /Unknown data set ""/],
-    ['cifar10', /"cifar10" needs the folder of its files: cifar10:DIR/],
+    ['cifar10', /"cifar10" is not shipped, .*: run regrad data fetch cifar10, or name .*: cifar10:DIR/],
     ['optdigits:', /"optdigits:" needs the folder/],
     ['mnist:/no/such/folder', /MNIST in \/no\/such\/folder: there is no such folder; check the path/],
     ['cifar10:~/no such folder', /CIFAR-10 in \/.*no such folder: there is no such folder/],
   ])('explains the choice "%s"', async (spec, sentence) => {
+    // Where nothing was fetched.
+    vi.stubEnv('XDG_DATA_HOME', await makeFolder());
+    onTestFinished(() => void vi.unstubAllEnvs());
     await expect(loadDataset(spec)).rejects.toThrow(sentence);
   });
 

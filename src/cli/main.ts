@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
 import { addBench } from './bench.ts';
+import { addData } from './data.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addParity } from './parity.ts';
@@ -17,6 +18,7 @@ const program = new Command('regrad')
 
 // Verbs made by program.command(...) take over the settings above.
 addBench(program);
+addData(program);
 addDemo(program);
 addDoctor(program);
 addParity(program);

@@ -1,8 +1,9 @@
 /** `regrad train`: one run with one method, in a folder of its own. */
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type Dataset, splitTrain, subset } from '../experiments/data/image-set.ts';
+import { type Dataset, subset } from '../experiments/data/image-set.ts';
 import { loadDataset } from '../experiments/data/load-dataset.ts';
+import { protocolImages, type Selection, selections } from '../experiments/data/protocol.ts';
 import { hasPenalty, type MethodName, methodNames } from '../experiments/methods.ts';
 import { namedModel } from '../experiments/models.ts';
 import { createProgress } from '../experiments/progress.ts';
@@ -26,6 +27,7 @@ interface Options extends AdapterOptions {
   readonly measureBatches: number;
   readonly trainImages?: number;
   readonly validationImages?: number;
+  readonly selection: Selection;
   readonly augment?: boolean;
   readonly out?: string;
 }
@@ -42,7 +44,7 @@ export function addTrain(program: Command): void {
     )
     .requiredOption(
       '--data <set>',
-      'optdigits, fashion-mnist, or NAME:DIR with NAME cifar10, cifar100, mnist, ...',
+      'optdigits, fashion-mnist, a fetched set (see regrad data list), or NAME:DIR',
     )
     .option('--model <name>', 'resnet18, vgg11, resnet[8,16] (stage widths) or mlp[64,32]', 'resnet[8,16]')
     .requiredOption('--batch <count>', 'examples per update', parseCount)
@@ -59,6 +61,15 @@ export function addTrain(program: Command): void {
     .option('--measure-batches <count>', 'micro-batches per gradient norm measured', parseCount, 4)
     .option('--train-images <count>', 'use a class-balanced part of the training images', parseCount)
     .option('--validation-images <count>', 'training images held out (default: a fifth)', parseCount)
+    .addOption(
+      new Option(
+        '--selection <images>',
+        "select checkpoints on training images held out, or as the paper's released code does " +
+          '(for CIFAR-10 on the official test images, and report on those held out)',
+      )
+        .choices(selections)
+        .default('held-out'),
+    )
     .option('--augment', 'random crops and flips (default: for CIFAR only)')
     .option('--no-augment', 'no random crops and flips')
     .option('--out <folder>', 'where the run goes (default: runs/METHOD-MODEL-sSEED-TIME)')
@@ -80,6 +91,8 @@ async function train(options: Options): Promise<void> {
     await run.writeJson('config.json', {
       ...config,
       data: options.data,
+      decoder: dataset.decoder,
+      selection: options.selection,
       trainImages: images.train.count,
       validationImages: images.validation.count,
     });
@@ -105,6 +118,9 @@ async function train(options: Options): Promise<void> {
     }
   });
   report(result, folder);
+  if (options.selection === 'official') {
+    console.log(`selected on: ${images.validation.name}; tested on: ${images.test.name}`);
+  }
 }
 
 function report(result: RunResult, folder: string): void {
@@ -154,9 +170,9 @@ function resolveConfig(options: Options, { train }: Dataset): RunConfig {
 }
 
 function selectImages(options: Options, dataset: Dataset): RunImages {
-  const { mean, std, test } = dataset;
+  const { mean, std } = dataset;
   const held = options.validationImages ?? Math.max(1, Math.floor(dataset.train.count / 5));
-  const { train, validation } = splitTrain(dataset.train, held);
+  const { train, validation, test } = protocolImages(dataset, held, options.selection);
   const part = options.trainImages === undefined ? train : subset(train, options.trainImages);
   if (options.batch > part.count) {
     throw new Error(

@@ -7,15 +7,14 @@
  * The count comes from the file's length, so a cut-down set in this layout loads too; a file cut off exactly between two
  * records cannot be told from it.
  */
-import { join } from 'node:path';
-import { readBytes } from '../files.ts';
 import { cifar10Classes, cifar100Classes } from './class-names.ts';
+import { type FileTree, requireFiles, withTree } from './file-tree.ts';
 import type { Dataset, ImageSet } from './image-set.ts';
-import { listFolder, requireFiles } from './locate.ts';
 
 interface Layout {
   name: string;
   folder: string;
+  archive: string;
   trainFiles: readonly string[];
   testFile: string;
   classNames: readonly string[];
@@ -23,6 +22,7 @@ interface Layout {
   labelBytes: number;
   mean: readonly number[];
   std: readonly number[];
+  releasedSelection: Dataset['releasedSelection'];
 }
 
 const pixelBytes = 3 * 32 * 32;
@@ -32,63 +32,67 @@ const pixelBytes = 3 * 32 * 32;
 const cifar10: Layout = {
   name: 'CIFAR-10',
   folder: 'cifar-10-batches-bin',
+  archive: 'cifar-10-binary.tar.gz',
   trainFiles: [1, 2, 3, 4, 5].map((k) => `data_batch_${k}.bin`),
   testFile: 'test_batch.bin',
   classNames: cifar10Classes,
   labelBytes: 1,
   mean: [0.4914, 0.4822, 0.4465],
   std: [0.2023, 0.1994, 0.201],
+  releasedSelection: 'test',
 };
 
 const cifar100: Layout = {
   name: 'CIFAR-100',
   folder: 'cifar-100-binary',
+  archive: 'cifar-100-binary.tar.gz',
   trainFiles: ['train.bin'],
   testFile: 'test.bin',
   classNames: cifar100Classes,
   labelBytes: 2,
   mean: [0.5070751592371323, 0.48654887331495095, 0.4409178433670343],
   std: [0.2673342858792401, 0.2564384629170883, 0.27615047132568404],
+  releasedSelection: 'held-out',
 };
 
-/** CIFAR-10 from `cifar-10-batches-bin` or the folder that holds it. Normalised by the constants of the paper's code. */
-export function loadCifar10(folder: string): Promise<Dataset> {
-  return load(cifar10, folder);
+/** CIFAR-10 from its folder or archive (see `withTree`). Normalised by the constants of the paper's code. */
+export function loadCifar10(path: string): Promise<Dataset> {
+  return load(cifar10, path);
 }
 
-/** CIFAR-100 with its fine labels, from `cifar-100-binary` or the folder that holds it. */
-export function loadCifar100(folder: string): Promise<Dataset> {
-  return load(cifar100, folder);
+/** CIFAR-100 with its fine labels, from its folder or archive. Normalised by the constants of the paper's code. */
+export function loadCifar100(path: string): Promise<Dataset> {
+  return load(cifar100, path);
 }
 
-async function load(layout: Layout, folder: string): Promise<Dataset> {
-  const { name, mean, std, trainFiles, testFile } = layout;
-  const inner = (await listFolder(folder, name)).includes(layout.folder)
-    ? join(folder, layout.folder)
-    : folder;
-  await requireFiles(inner, [...trainFiles, testFile], name);
-  return {
-    name,
-    train: await readPart(layout, inner, trainFiles, 'training images'),
-    test: await readPart(layout, inner, [testFile], 'test images'),
-    mean,
-    std,
-    terms:
-      'No licence is stated by the authors, who ask for a citation of A. Krizhevsky, ' +
-      '"Learning Multiple Layers of Features from Tiny Images", 2009.',
-  };
+function load(layout: Layout, path: string): Promise<Dataset> {
+  const { name, mean, std, trainFiles, testFile, releasedSelection } = layout;
+  return withTree(path, name, layout, async (tree) => {
+    await requireFiles(tree, [...trainFiles, testFile], name);
+    return {
+      name,
+      train: await readPart(layout, tree, trainFiles, 'training images'),
+      test: await readPart(layout, tree, [testFile], 'test images'),
+      mean,
+      std,
+      releasedSelection,
+      terms:
+        'No licence is stated by the authors, who ask for a citation of A. Krizhevsky, ' +
+        '"Learning Multiple Layers of Features from Tiny Images", 2009.',
+    };
+  });
 }
 
 async function readPart(
   layout: Layout,
-  folder: string,
+  tree: FileTree,
   files: readonly string[],
   part: string,
 ): Promise<ImageSet> {
   const name = `${layout.name}, ${part}`;
   const contents: Uint8Array[] = [];
   for (const file of files) {
-    contents.push(await readRecords(layout, join(folder, file), name));
+    contents.push(await readRecords(layout, tree, file, name));
   }
   const { labelBytes, classNames } = layout;
   const record = labelBytes + pixelBytes;
@@ -117,10 +121,12 @@ async function readPart(
 /** A file's bytes, known to be whole records with labels in range. */
 async function readRecords(
   { labelBytes, classNames }: Layout,
-  path: string,
+  tree: FileTree,
+  file: string,
   what: string,
 ): Promise<Uint8Array> {
-  const bytes = await readBytes(path, what);
+  const path = tree.label(file);
+  const bytes = await tree.read(file, what);
   const record = labelBytes + pixelBytes;
   if (bytes.length === 0) {
     throw new Error(`${path}: the file is empty; it should hold records of ${record} bytes.`);

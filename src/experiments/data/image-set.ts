@@ -26,6 +26,10 @@ export interface Dataset {
   std: readonly number[];
   /** Under which terms the images may be used, and whom to credit. */
   terms: string;
+  /** What the paper's released code selects checkpoints on, where it has the set: see protocol.ts. */
+  releasedSelection?: 'test' | 'held-out';
+  /** Which decoder made the pixels, where the files hold JPEGs. */
+  decoder?: string;
 }
 
 /** Throws unless the set is not empty, its arrays have the sizes its shape asks for, and every label names a class. */

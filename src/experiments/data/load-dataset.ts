@@ -1,44 +1,44 @@
 /** From what a person writes after `--data` to a data set in memory. */
-import { loadCifar10, loadCifar100 } from './cifar.ts';
-import { loadFashionMnist, loadMnist } from './idx.ts';
+import { catalogueEntry, isFetched } from './catalogue.ts';
 import type { Dataset } from './image-set.ts';
-import { expandHome, shippedFolder } from './locate.ts';
-import { loadOptdigits } from './optdigits.ts';
+import { expandHome, fetchedFolder, shippedFolder } from './locate.ts';
 
-const loaders: Record<string, { load: (folder: string) => Promise<Dataset>; shipped: boolean }> = {
-  optdigits: { load: loadOptdigits, shipped: true },
-  'fashion-mnist': { load: loadFashionMnist, shipped: true },
-  mnist: { load: loadMnist, shipped: false },
-  cifar10: { load: loadCifar10, shipped: false },
-  cifar100: { load: loadCifar100, shipped: false },
-};
+/** What a specification says. */
+export interface DataSpec {
+  readonly name: string;
+  /** Where its files are. */
+  readonly path: string;
+}
 
 /**
- * Loads a data set: `optdigits` or `fashion-mnist` (a subset of it) as shipped with regrad, or `NAME:DIR` with NAME one of
- * optdigits, fashion-mnist, mnist, cifar10, cifar100 and DIR the folder of its official files.
+ * Takes a specification apart: `NAME:PATH`, or NAME alone for the set as shipped with regrad or else as fetched. Throws a
+ * sentence for an unknown name, or a set that is neither shipped nor fetched.
+ */
+export function parseDataSpec(spec: string): DataSpec {
+  const colon = spec.indexOf(':');
+  const name = colon === -1 ? spec : spec.slice(0, colon);
+  const path = colon === -1 ? undefined : spec.slice(colon + 1);
+  const { shipped } = catalogueEntry(name);
+  if (path === '') {
+    throw new Error(`Data set "${spec}" needs the folder of its files: ${name}:DIR.`);
+  }
+  if (path !== undefined) return { name, path: expandHome(path) };
+  if (shipped) return { name, path: shippedFolder(name) };
+  if (isFetched(name)) return { name, path: fetchedFolder(name) };
+  throw new Error(
+    `Data set "${name}" is not shipped, and not in ${fetchedFolder(name)} either: run regrad data fetch ${name}, ` +
+      `or name the folder of its files: ${name}:DIR.`,
+  );
+}
+
+/**
+ * Loads a data set: `optdigits` or `fashion-mnist` (a subset of it) as shipped with regrad, another that was fetched by its
+ * name, or `NAME:PATH` with PATH the folder of its official files (for CIFAR and Tiny-ImageNet also the archive).
  *
  * The labels and sizes in the files are checked; any fault throws an Error that names the file and the cure.
  * PyTorch counterpart: `torchvision.datasets`. The sets of the paper are CIFAR-10 and CIFAR-100 (section 4).
  */
 export async function loadDataset(spec: string): Promise<Dataset> {
-  const colon = spec.indexOf(':');
-  const name = colon === -1 ? spec : spec.slice(0, colon);
-  const folder = colon === -1 ? '' : spec.slice(colon + 1);
-  if (!Object.hasOwn(loaders, name)) {
-    throw new Error(`Unknown data set "${spec}"; choose one of ${choices().join(', ')}.`);
-  }
-  const { load, shipped } = loaders[name];
-  if (folder !== '') {
-    return load(expandHome(folder));
-  }
-  if (colon !== -1 || !shipped) {
-    throw new Error(`Data set "${spec}" needs the folder of its files: ${name}:DIR.`);
-  }
-  return load(shippedFolder(name));
-}
-
-function choices(): string[] {
-  return Object.entries(loaders).flatMap(([name, { shipped }]) =>
-    shipped ? [name, `${name}:DIR`] : [`${name}:DIR`],
-  );
+  const { name, path } = parseDataSpec(spec);
+  return catalogueEntry(name).load(path);
 }

@@ -37,6 +37,16 @@ function isPackageRoot(folder: string): boolean {
   return existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === 'regrad';
 }
 
+/** Where `regrad data fetch` puts a set, and where a set is looked for that is named without a folder. */
+export function fetchedFolder(name: string): string {
+  return join(process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'regrad', name);
+}
+
+/** Where files are kept that can be made again. */
+export function cacheFolder(name: string): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'regrad', name);
+}
+
 /** A folder that a person named, with a leading `~` as the home folder (no shell expands it after a colon). */
 export function expandHome(folder: string): string {
   return folder === '~' || folder.startsWith('~/') ? join(homedir(), folder.slice(1)) : folder;
@@ -55,17 +65,5 @@ export async function listFolder(folder: string, what: string): Promise<string[]
           ? 'it is a file, but a folder was expected.'
           : readProblem(error);
     throw new Error(`Could not look for ${what} in ${folder}: ${problem}`, { cause: error });
-  }
-}
-
-/** `names` that are not in the folder become one sentence naming them all. */
-export async function requireFiles(folder: string, names: readonly string[], what: string): Promise<void> {
-  const present = await listFolder(folder, what);
-  const missing = names.filter((name) => !present.includes(name));
-  if (missing.length > 0) {
-    throw new Error(
-      `${what}: ${folder} should hold ${names.join(', ')}, but has no ${missing.join(', ')}; ` +
-        'name the folder that the official archive unpacks to.',
-    );
   }
 }
