@@ -44,7 +44,7 @@ function fmaCase(adapter: AdapterClass): KernelCase {
     reference: () => () => 16,
     referenceCost: 1,
     tolerance: usualTolerance,
-    variants,
+    variants: () => variants,
   };
 }
 
@@ -92,7 +92,7 @@ function copyCase(mebibytes: number): KernelCase {
         values[element],
     referenceCost: 1000,
     tolerance: 0,
-    variants: copiesEach.map((each) => copyKernel(count / 4, each)),
+    variants: () => copiesEach.map((each) => copyKernel(count / 4, each)),
   };
 }
 

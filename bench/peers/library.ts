@@ -65,6 +65,8 @@ export const momentum = 0.9;
 
 /** A case on a library's device, ready to be called. */
 export interface Prepared {
+  /** What a reader of the table should know of how it is computed, found out by the first call. */
+  remark?(): string | undefined;
   /** Computes and reads back: one sample. */
   call(): Promise<ArrayLike<number>[]>;
   /** train, momentum: the parameters as they are now, laid out as the case's inputs. */

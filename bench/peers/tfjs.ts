@@ -43,15 +43,15 @@ export const tfjs: Library = {
   version: tf.version_core,
   async prepare(use) {
     await tf.setBackend('webgpu');
-    const inputs = use.inputs.map((array) => upload(array, use));
-    const constants = use.constants.map((array) => upload(array, use));
+    const inputs = use.inputs.map(upload);
+    const constants = use.constants.map(upload);
     if (use.kind === 'train') return training(use, inputs, constants);
-    if (use.kind === 'momentum') return momentumUpdate(use, inputs, constants);
+    if (use.kind === 'momentum') return momentumUpdate(inputs, constants);
     return evaluation(use, inputs, constants);
   },
 };
 
-function upload({ layout, shape, values }: HostArray, use: Case): tf.Tensor {
+function upload({ layout, shape, values }: HostArray): tf.Tensor {
   if (layout === 'labels') return tf.cast(tf.oneHot(tf.tensor1d(values, 'int32'), 10), 'float32');
   const order = orderOf(layout, shape);
   return order
@@ -103,7 +103,7 @@ async function readAll(tensors: readonly tf.Tensor[]) {
 }
 
 function evaluation(use: Case, inputs: tf.Tensor[], constants: tf.Tensor[]): Prepared {
-  const cotangent = use.cotangent && upload(use.cotangent, use);
+  const cotangent = use.cotangent && upload(use.cotangent);
   const fn = (...own: tf.Tensor[]) => use.compute(operations, own, constants);
   const differentiate = tf.valueAndGrads(fn);
   const output = use.cotangent ?? { layout: 'plain', shape: [] };
@@ -137,8 +137,11 @@ function training(use: Case, inputs: tf.Tensor[], constants: tf.Tensor[]): Prepa
   };
   return {
     call: async () => {
-      const value = tf.tidy(() => optimizer.minimize(total, true, variables));
-      if (!value) throw new Error('minimize returned no loss.');
+      const value = tf.tidy(() => {
+        const cost = optimizer.minimize(total, true, variables);
+        if (!cost) throw new Error('minimize returned no loss.');
+        return cost;
+      });
       const read = await value.data();
       value.dispose();
       return [read];
@@ -154,10 +157,10 @@ function training(use: Case, inputs: tf.Tensor[], constants: tf.Tensor[]): Prepa
   };
 }
 
-function momentumUpdate(use: Case, inputs: tf.Tensor[], gradients: tf.Tensor[]): Prepared {
+function momentumUpdate(inputs: tf.Tensor[], gradients: tf.Tensor[]): Prepared {
   const variables = inputs.map((x) => tf.variable(x));
   const optimizer = tf.train.momentum(learningRate, momentum);
-  const named = Object.fromEntries(variables.map(({ name }, i) => [name, gradients[i]]));
+  const named = variables.map(({ name }, i) => ({ name, tensor: gradients[i] }));
   return {
     call: async () => {
       const first = tf.tidy(() => {
