@@ -69,7 +69,7 @@ async function compare(filters: readonly string[], options: Options): Promise<vo
     for (const [at, name] of names.entries()) {
       console.error(`${at + 1}/${names.length}: ${name}`);
       const use = findCase(name);
-      const results = await measureCase(name, await rightAnswer(use), processes, options.seconds);
+      const results = await measureCase(use, await rightAnswer(use), processes, options.seconds);
       const secondOrder = use.penalty !== undefined;
       cases.push({ case: name, secondOrder, results });
       const versions = Object.fromEntries(processes.map(({ name, version }) => [name, version]));

@@ -1,7 +1,10 @@
 /** One case on all libraries: first calls, answers held against the right one, then samples in turns. */
 import { type Summary, summarize } from '../samples.ts';
 import { type Answer, relativeError } from './answer.ts';
+import type { Case } from './library.ts';
 import { type LibraryProcess, ProcessFailure } from './process.ts';
+
+type Asked = Pick<LibraryProcess, 'name' | 'ask' | 'stop'>;
 
 /** What one library made of a case. */
 export interface Result {
@@ -10,13 +13,15 @@ export interface Result {
   readonly wall?: Summary;
   /** Milliseconds of the first call. */
   readonly first?: number;
-  /** By part of the answer (value, gradient, loss, update): || answer - right || / || right ||. */
+  /** By part of the answer (value, gradient, loss, update): || answer - right || / || right || of the worst array. */
   readonly errors: Readonly<Record<string, number>>;
+  /** Whether they are all within the case's tolerance; false without an answer. */
+  readonly right: boolean;
   readonly remarks: readonly string[];
 }
 
-/** What a right answer may be off by, relative to its norm. */
-export const tolerance = 1e-3;
+/** Errors above it are told even where they are within the tolerance. */
+const remarkable = 1e-3;
 
 /** Libraries take turns, so that what else the machine does hits them alike. */
 const rounds = 5;
@@ -26,12 +31,12 @@ const patience = 10;
 
 /** @param seconds for the samples of each library. */
 export async function measureCase(
-  name: string,
+  { name, tolerance }: Pick<Case, 'name' | 'tolerance'>,
   expected: Answer,
-  processes: readonly LibraryProcess[],
+  processes: readonly Asked[],
   seconds: number,
 ): Promise<Result[]> {
-  const runs = processes.map((process) => new Run(name, process, 1000 * seconds));
+  const runs = processes.map((process) => new Run(name, tolerance, process, 1000 * seconds));
   for (const run of runs) await run.prepare(expected);
   for (let round = 0; round < rounds; round++) {
     for (const run of runs) await run.sample();
@@ -43,7 +48,8 @@ export async function measureCase(
 /** A case on one library. A failure ends it, and is kept as a remark. */
 class Run {
   readonly #name: string;
-  readonly #process: LibraryProcess;
+  readonly #tolerance: number;
+  readonly #process: Asked;
   readonly #budget: number;
   readonly #errors: Record<string, number> = {};
   readonly #remarks: string[] = [];
@@ -51,8 +57,9 @@ class Run {
   #first: number | undefined;
   #failed = false;
 
-  constructor(name: string, process: LibraryProcess, budget: number) {
+  constructor(name: string, tolerance: number, process: Asked, budget: number) {
     this.#name = name;
+    this.#tolerance = tolerance;
     this.#process = process;
     this.#budget = budget;
   }
@@ -66,7 +73,10 @@ class Run {
       for (const part of Object.keys(expected)) {
         const error = relativeError(answer[part] ?? [], expected[part]);
         this.#errors[part] = error;
-        if (!(error <= tolerance)) this.#remarks.push(`${part} wrong by ${error.toPrecision(2)}`);
+        const wrong = !(error <= this.#tolerance);
+        if (wrong || error > remarkable) {
+          this.#remarks.push(`${part} ${wrong ? 'wrong' : 'off'} by ${error.toExponential(1)}`);
+        }
       }
       // Warms up, and tells how long a call takes.
       this.#times = [...((await this.#process.ask({ type: 'sample', count: 1 })).times ?? [])];
@@ -93,11 +103,13 @@ class Run {
   result(): Result {
     // The first of them was the warm-up, unless there is nothing else.
     const counted = this.#times.length > 1 ? this.#times.slice(1) : this.#times;
+    const errors = Object.values(this.#errors);
     return {
       library: this.#process.name,
       wall: this.#failed || counted.length === 0 ? undefined : summarize(counted),
       first: this.#first,
       errors: this.#errors,
+      right: errors.length > 0 && errors.every((error) => error <= this.#tolerance),
       remarks: this.#remarks,
     };
   }

@@ -32,7 +32,12 @@ export class LibraryProcess {
     this.name = name;
     this.#limit = limit;
     this.#start = () =>
-      fork(file, [name, adapter], { serialization: 'advanced', execArgv: ['--enable-source-maps'] });
+      fork(file, [name, adapter], {
+        serialization: 'advanced',
+        execArgv: ['--enable-source-maps'],
+        // Standard output is the table's.
+        stdio: ['ignore', 2, 2, 'ipc'],
+      });
   }
 
   /** @throws Error if the library throws; ProcessFailure. */

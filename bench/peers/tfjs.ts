@@ -132,7 +132,8 @@ function training(use: Case, inputs: tf.Tensor[], constants: tf.Tensor[]): Prepa
   const total = () => {
     if (!penalty) return loss(...variables);
     const { value, grads } = tf.valueAndGrads(loss)(variables);
-    const norm = tf.addN(grads.map((g) => tf.sum(tf.square(g))));
+    // One by one: `addN` binds all at once, and WebGPU allows few bindings.
+    const norm = grads.map((g) => tf.sum(tf.square(g))).reduce((a, b) => tf.add(a, b));
     return scalar(tf.add(value, tf.mul(norm, penalty)));
   };
   return {
