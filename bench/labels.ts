@@ -11,6 +11,8 @@ export interface Label {
   /** Left end, and the middle of its height. */
   readonly x: number;
   readonly y: number;
+  /** The end near the point. */
+  readonly nearX: number;
   readonly anchorX: number;
   readonly anchorY: number;
   /** Whether it lies so far from its point that a line should join them. */
@@ -48,7 +50,8 @@ export function placeLabels(
     const place = places.find((candidate) => !taken.some((other) => overlap(candidate, other))) ?? places[0];
     taken.push(place);
     const y = (place.top + place.bottom) / 2;
-    return { text, x, y, anchorX, anchorY, moved: Math.abs(y - anchorY) > size };
+    const nearX = x > anchorX ? x : x + length;
+    return { text, x, y, nearX, anchorX, anchorY, moved: Math.abs(y - anchorY) > size };
   });
 }
 

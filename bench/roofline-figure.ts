@@ -80,8 +80,8 @@ export function rooflineFigure(device: string, peaks: Peaks, kernels: readonly M
     `<text x="16" y="28" font-size="18" font-weight="600">${escapeXml(`Roofline of ${device}`)}</text>`,
     ...legend(variants),
     ...labels.map(
-      ({ text, x, y, anchorX, anchorY, moved }) =>
-        (moved ? `<path d="M${anchorX} ${anchorY}L${x} ${y}" stroke="#aaa" stroke-width="0.7"/>` : '') +
+      ({ text, x, y, nearX, anchorX, anchorY, moved }) =>
+        (moved ? `<path d="M${anchorX} ${anchorY}L${nearX} ${y}" stroke="#aaa" stroke-width="0.7"/>` : '') +
         `<text x="${x}" y="${y + labelSize / 3}" font-size="${labelSize}" stroke="white" stroke-width="2.5" ` +
         `stroke-linejoin="round" paint-order="stroke">${escapeXml(text)}</text>`,
     ),

@@ -42,6 +42,7 @@ const orders: Partial<Record<Layout, readonly number[]>> = { image: [0, 2, 3, 1]
 export const tfjs: Library = {
   version: tf.version_core,
   async prepare(use) {
+    tf.enableProdMode();
     await tf.setBackend('webgpu');
     const inputs = use.inputs.map(upload);
     const constants = use.constants.map(upload);
