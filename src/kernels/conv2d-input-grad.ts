@@ -1,5 +1,6 @@
 import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
 import { conv2dInputGradQuads } from './conv2d-input-grad-quads.ts';
+import { depthwiseInputGrad, depthwiseRounds, isDepthwise } from './depthwise.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
@@ -51,6 +52,27 @@ fn taps(offset: u32, stride: u32, dilation: u32, size: u32) -> vec3u {
   var distance = 1u;
   while (distance * dilation % stride != 0u) { distance++; }
   return vec3u(first, distance, (size - first + distance - 1u) / distance);
+}
+
+// Under tap r, row i of the phase reads row i + up of g; the next tap reads nextUp rows above that.
+struct Taps {
+  r: vec3u,
+  s: vec3u,
+  up: u32,
+  left: u32,
+  nextUp: u32,
+  nextLeft: u32,
+}
+
+fn tapsOf(phase: vec2u) -> Taps {
+  if (p.strideH == 1u && p.strideW == 1u) {
+    return Taps(vec3u(0u, 1u, p.R), vec3u(0u, 1u, p.S), p.paddingH, p.paddingW, p.dilationH, p.dilationW);
+  }
+  let r = taps(phase.x + p.paddingH, p.strideH, p.dilationH, p.R);
+  let s = taps(phase.y + p.paddingW, p.strideW, p.dilationW, p.S);
+  let up = (i32(phase.x + p.paddingH) - i32(r.x * p.dilationH)) / i32(p.strideH);
+  let left = (i32(phase.y + p.paddingW) - i32(s.x * p.dilationW)) / i32(p.strideW);
+  return Taps(r, s, u32(up), u32(left), r.y * p.dilationH / p.strideH, s.y * p.dilationW / p.strideW);
 }
 
 fn storeRow(group: u32, c: u32, to: Pixels, row: vec4f) {
@@ -140,25 +162,19 @@ ${linearMain}
   let kernels0 = (group * p.Kg * p.Cg + min(c + four, vec4u(p.Cg - 1u))) * p.R * p.S;
   let kernels1 = (group * p.Kg * p.Cg + min(c + 4u + four, vec4u(p.Cg - 1u))) * p.R * p.S;
 
-  // Under tap r, row i of the phase reads row i + up of g; the next tap reads lessUp rows above that.
-  let tapsR = taps(phase.x + p.paddingH, p.strideH, p.dilationH, p.R);
-  let tapsS = taps(phase.y + p.paddingW, p.strideW, p.dilationW, p.S);
-  let firstUp = (i32(phase.x + p.paddingH) - i32(tapsR.x * p.dilationH)) / i32(p.strideH);
-  let firstLeft = (i32(phase.y + p.paddingW) - i32(tapsS.x * p.dilationW)) / i32(p.strideW);
-  let lessUp = tapsR.y * p.dilationH / p.strideH;
-  let lessLeft = tapsS.y * p.dilationW / p.strideW;
+  let taps = tapsOf(phase);
 
   // out[pixels][channels]: a column of the matrix is a channel.
   var out00 = mat4x4f();
   var out01 = mat4x4f();
   var out10 = mat4x4f();
   var out11 = mat4x4f();
-  var r = tapsR.x;
-  var s = tapsS.x;
-  var up = u32(firstUp);
-  var left = u32(firstLeft);
+  var r = taps.r.x;
+  var s = taps.s.x;
+  var up = taps.up;
+  var left = taps.left;
   var k = 0u;
-  let steps = tapsR.z * tapsS.z * ((p.Kg + 3u) / 4u);
+  let steps = taps.r.z * taps.s.z * ((p.Kg + 3u) / 4u);
   for (var step = 0u; step < steps; step++) {
     // Above or left of g, u32 wraps to a huge number, so that one comparison tests both edges.
     let inside0 = (pixels0.row + up < vec4u(p.P)) & (pixels0.column + left < vec4u(p.Q));
@@ -181,13 +197,13 @@ ${linearMain}
     k += 4u;
     if (k >= p.Kg) {
       k = 0u;
-      s += tapsS.y;
-      left -= lessLeft;
+      s += taps.s.y;
+      left -= taps.nextLeft;
       if (s >= p.S) {
-        s = tapsS.x;
-        left = u32(firstLeft);
-        r += tapsR.y;
-        up -= lessUp;
+        s = taps.s.x;
+        left = taps.left;
+        r += taps.r.y;
+        up -= taps.nextUp;
       }
     }
   }
@@ -284,6 +300,19 @@ export const conv2dInputGradFamily: Family<Conv2dSizes> = {
         return conv2dKernel('conv2dInputGrad.tiled', tiled(epilogue), workgroups, sizes, epilogue);
       },
     },
+    depthwise: {
+      fits: isDepthwise,
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, c, h, w, stride } = sizes;
+        const [rows, columns] = [Math.ceil(h / stride[0]), Math.ceil(w / stride[1])];
+        const workgroups = grid(n * c * stride[0] * stride[1] * rows * depthwiseRounds(columns));
+        const source = depthwiseInputGrad(declarations(epilogue) + phases, sizes);
+        return conv2dKernel('conv2dInputGrad.depthwise', source, workgroups, sizes, epilogue);
+      },
+    },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  preferred: (sizes, adapter) => {
+    if (isDepthwise(sizes)) return 'depthwise';
+    return adapter === 'software' ? 'quads' : 'tiled';
+  },
 };

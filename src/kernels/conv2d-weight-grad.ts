@@ -1,10 +1,12 @@
 import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
 import { conv2dWeightGradQuads } from './conv2d-weight-grad-quads.ts';
+import { depthwiseParts, depthwiseWeightGrad, isDepthwise } from './depthwise.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, workgroupSize } from './kernel.ts';
-import { inParts, quadGrid, quadParts, quadTile, quadTiles, storeParts } from './quads.ts';
+import { inParts, storeParts } from './parts.ts';
+import { quadGrid, quadParts, quadTile, quadTiles } from './quads.ts';
 
 const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
 @group(0) @binding(0) var<storage, read> g: array<f32>;
@@ -244,6 +246,22 @@ export const conv2dWeightGradFamily: Family<Conv2dSizes> = {
         return conv2dKernel('conv2dWeightGrad.tiled', tiled(epilogue), workgroups, sizes, epilogue);
       },
     },
+    depthwise: {
+      fits: isDepthwise,
+      kernel: (sizes, epilogue = storeResults) => {
+        const parts = depthwiseParts(sizes);
+        const end = parts > 1 ? storeParts(parts) : epilogue;
+        const workgroups = grid(sizes.k * sizes.r * parts);
+        const source = depthwiseWeightGrad(declarations(end), sizes, parts);
+        return {
+          ...conv2dKernel('conv2dWeightGrad.depthwise', source, workgroups, sizes, end),
+          ...inParts(parts),
+        };
+      },
+    },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  preferred: (sizes, adapter) => {
+    if (isDepthwise(sizes)) return 'depthwise';
+    return adapter === 'software' ? 'quads' : 'tiled';
+  },
 };

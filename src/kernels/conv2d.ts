@@ -1,4 +1,5 @@
 import { conv2dQuads } from './conv2d-quads.ts';
+import { depthwise, depthwiseRounds, isDepthwise } from './depthwise.ts';
 import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
@@ -280,6 +281,18 @@ export const conv2dFamily: Family<Conv2dSizes> = {
         return conv2dKernel('conv2d.tiled', tiled(epilogue), workgroups, sizes, epilogue);
       },
     },
+    depthwise: {
+      fits: isDepthwise,
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, k, p, q } = sizes;
+        const workgroups = grid(n * k * p * depthwiseRounds(q));
+        const source = depthwise(declarations(epilogue), sizes);
+        return conv2dKernel('conv2d.depthwise', source, workgroups, sizes, epilogue);
+      },
+    },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  preferred: (sizes, adapter) => {
+    if (isDepthwise(sizes)) return 'depthwise';
+    return adapter === 'software' ? 'quads' : 'tiled';
+  },
 };

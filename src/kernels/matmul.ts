@@ -3,7 +3,8 @@ import type { Family } from './family.ts';
 import { gemm, gemmGrid } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
 import { matmulQuads } from './matmul-quads.ts';
-import { inParts, quadGrid, quadParts, quadTile, quadTiles, storeParts } from './quads.ts';
+import { inParts, storeParts } from './parts.ts';
+import { quadGrid, quadParts, quadTile, quadTiles } from './quads.ts';
 
 /** Sizes of output[batch, m, n] = A[m, k] · B[k, n], in elements. */
 export interface MatmulSizes {
