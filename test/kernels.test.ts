@@ -181,6 +181,15 @@ matmulCases.push(
   ['shared A', { batch: 4, m: 5, n: 7, k: 3, strideA: 0, strideB: 21, ...plain }],
   ['shared B', { batch: 2, m: 13, n: 10, k: 17, strideA: 221, strideB: 0, ...plain }],
   ['an outer product', { batch: 1, m: 20, n: 30, k: 1, strideA: 0, strideB: 0, ...plain }],
+  ['sums in parts', { batch: 1, m: 68, n: 36, k: 2060, strideA: 0, strideB: 0, ...plain }],
+  [
+    'sums in parts, no multiples of four',
+    { batch: 2, m: 9, n: 70, k: 1031, strideA: 9279, strideB: 72170, ...plain },
+  ],
+  [
+    'many large products, no multiples of four',
+    { batch: 257, m: 67, n: 129, k: 7, strideA: 469, strideB: 0, ...plain },
+  ],
   ['an inner product', { batch: 1, m: 1, n: 1, k: 1000, strideA: 0, strideB: 0, ...plain }],
 );
 
@@ -189,6 +198,10 @@ const convCases: [string, ConvCase][] = [
   ['3x3, unpadded, batch 1, 1 channel', { x: [1, 1, 5, 7], w: [3, 1, 3, 3] }],
   ['3 channels, odd sizes', { x: [5, 3, 7, 9], w: [10, 3, 3, 3], padding: [1, 1] }],
   ['2 channels, stride 2', { x: [3, 2, 9, 8], w: [5, 2, 3, 3], stride: [2, 2], padding: [1, 1] }],
+  ['1x1', { x: [2, 5, 8, 6], w: [7, 5, 1, 1] }],
+  ['1x1, 2 groups', { x: [3, 8, 6, 6], w: [16, 4, 1, 1], groups: 2 }],
+  ['1x1, many pixels', { x: [8, 2, 64, 64], w: [66, 2, 1, 1] }],
+  ['3x3, long sums', { x: [2, 40, 5, 5], w: [36, 40, 3, 3], padding: [1, 1] }],
   ['1x1, stride 2', { x: [4, 16, 8, 8], w: [12, 16, 1, 1], stride: [2, 2] }],
   ['1x1, stride 2, odd image', { x: [2, 4, 7, 5], w: [4, 4, 1, 1], stride: [2, 2] }],
   [

@@ -1,15 +1,20 @@
 import { type Conv2dSizes, conv2dKernel, conv2dParams } from './conv2d.ts';
 import { conv2dInputGradQuads } from './conv2d-input-grad-quads.ts';
+import { conv2dInputGradTiled, conv2dInputGradVectors, mostTaps } from './conv2d-input-grad-tiled.ts';
 import { depthwiseInputGrad, depthwiseRounds, isDepthwise } from './depthwise.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
-import { gemm, gemmGrid } from './gemm.ts';
+import { gemmPlan } from './gemm.ts';
 import { grid, linearMain } from './kernel.ts';
+import { inParts, storeParts } from './parts.ts';
 import { quadGrid, quadTile, quadTiles } from './quads.ts';
 
-const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
-@group(0) @binding(0) var<storage, read> g: array<f32>;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
+const declarations = (
+  epilogue: Epilogue,
+  vectors = { g: false, w: false },
+) => /* wgsl */ `${conv2dParams(epilogue)}
+@group(0) @binding(0) var<storage, read> g: array<${vectors.g ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> w: array<${vectors.w ? 'vec4f' : 'f32'}>;
 ${epilogue.declarations(2)}
 `;
 
@@ -213,51 +218,6 @@ ${linearMain}
   storeRows(group, c + 4u, pixels1, out11);
 }`;
 
-/** The same formula for `gemm`: M = channels c of a group, N = pixels (n, h, w), K = (k, r, s). */
-const tiled = (epilogue: Epilogue) =>
-  gemm(/* wgsl */ `${declarations(epilogue)}
-fn extent() -> vec4u {
-  return vec4u(p.Cg, p.N * p.H * p.W, p.Kg * p.R * p.S, p.groups);
-}
-
-fn contiguousInK() -> vec2<bool> {
-  return vec2<bool>(true, false);
-}
-
-fn loadA(group: u32, c: u32, krs: u32) -> vec4f {
-  let RS = p.R * p.S;
-  if (krs >= p.Kg * RS) { return vec4f(); }
-  let channel = min(c + vec4u(0u, 1u, 2u, 3u), vec4u(p.Cg - 1u));
-  let at = ((group * p.Kg + krs / RS) * p.Cg + channel) * RS + krs % RS;
-  return vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
-}
-
-fn loadB(group: u32, krs: u32, pixel: u32) -> vec4f {
-  if (krs >= p.Kg * p.R * p.S) { return vec4f(); }
-  let i = min(pixel + vec4u(0u, 1u, 2u, 3u), vec4u(p.N * p.H * p.W - 1u));
-  let n = i / (p.H * p.W);
-  let k = group * p.Kg + krs / (p.R * p.S);
-  // Above or left of g, u32 wraps to a huge number, so that one comparison tests both edges.
-  let up = i / p.W % p.H + p.paddingH - krs / p.S % p.R * p.dilationH;
-  let left = i % p.W + p.paddingW - krs % p.S * p.dilationW;
-  let row = up / p.strideH;
-  let column = left / p.strideW;
-  let exact = (row * p.strideH == up) & (column * p.strideW == left);
-  let inside = (row < vec4u(p.P)) & (column < vec4u(p.Q)) & exact;
-  let at = select(vec4u(), ((n * p.K + k) * p.P + row) * p.Q + column, inside);
-  return select(vec4f(), vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), inside);
-}
-
-fn store(group: u32, c: u32, pixel: u32, row: vec4f) {
-  let HW = p.H * p.W;
-  if (c >= p.Cg) { return; }
-  let to = (group * p.Cg + c) * HW;
-  for (var j = 0u; j < 4u; j++) {
-    let i = pixel + j;
-    if (i < p.N * HW) { put(i / HW * p.C * HW + to + i % HW, row[j]); }
-  }
-}`);
-
 /**
  * The kernels of the gradient of `conv2d` with respect to its input; inputs g[N, K, P, Q] and
  * w[K, C / groups, R, S]; output dx[N, C, H, W]; all f32; `torch.nn.grad.conv2d_input`.
@@ -295,9 +255,18 @@ export const conv2dInputGradFamily: Family<Conv2dSizes> = {
     },
     tiled: {
       kernel: (sizes, epilogue = storeResults) => {
-        const { n, c, h, w, groups } = sizes;
-        const workgroups = gemmGrid(c / groups, n * h * w, groups);
-        return conv2dKernel('conv2dInputGrad.tiled', tiled(epilogue), workgroups, sizes, epilogue);
+        const { n, c, h, w, k, stride, groups } = sizes;
+        const pixels = n * Math.ceil(h / stride[0]) * Math.ceil(w / stride[1]);
+        const [tapsR, tapsS] = mostTaps(sizes);
+        const phaseCount = stride[0] * stride[1];
+        const plan = gemmPlan(c / groups, pixels, (k / groups) * tapsR * tapsS, groups * phaseCount);
+        const end = plan.parts > 1 ? storeParts(plan.parts) : epilogue;
+        const common = declarations(end, conv2dInputGradVectors(sizes)) + phases;
+        const source = conv2dInputGradTiled(common, plan, sizes);
+        return {
+          ...conv2dKernel('conv2dInputGrad.tiled', source, plan.workgroups, sizes, end),
+          ...inParts(plan.parts),
+        };
       },
     },
     depthwise: {

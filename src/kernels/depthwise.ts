@@ -4,6 +4,7 @@
  * loads only once whatever they meet there.
  */
 import type { Conv2dSizes } from './conv2d.ts';
+import { greatestDivisor, mostTaps } from './conv2d-input-grad-tiled.ts';
 import { linearMain } from './kernel.ts';
 
 /** Whether these kernels serve a convolution: with many outputs for each input channel there are matrices again. */
@@ -94,11 +95,17 @@ ${linearMain}
 }
 
 /** `conv2dInputGrad`, whose neighbours are of one phase. `declarations`: with those of the phases. */
-export function depthwiseInputGrad(declarations: string, { w, s, stride, dilation }: Conv2dSizes): string {
+export function depthwiseInputGrad(declarations: string, sizes: Conv2dSizes): string {
+  const { w, stride, dilation } = sizes;
   const size = neighbours(Math.ceil(w / stride[1]));
-  const common = greatestDivisor(stride[1], dilation[1]);
-  const taps = Math.ceil(s / (stride[1] / common));
-  const overlap = { neighbours: size, taps, stride: 1, dilation: dilation[1] / common };
+  const [, taps] = mostTaps(sizes);
+  // The next tap of a phase is as far on in g: `nextLeft`.
+  const overlap = {
+    neighbours: size,
+    taps,
+    stride: 1,
+    dilation: dilation[1] / greatestDivisor(stride[1], dilation[1]),
+  };
   // A phase's taps go through g from right to left; other phases may have fewer.
   const add = (tap: number) => {
     const sums = weigh(overlap, taps - 1 - tap, `w[weights + ${tap}u * taps.s.y]`);
@@ -140,10 +147,6 @@ ${linearMain}
     .map((j) => `if (w + ${j}u * p.strideW < p.W) { put(to + ${j}u * p.strideW, sum${j}); }`)
     .join('\n  ')}
 }`;
-}
-
-function greatestDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestDivisor(b, a % b);
 }
 
 /** Invocations to aim at, for a GPU's sake, and the fewest rounds that are worth one. */
