@@ -1,6 +1,6 @@
 /** What the engine runs as a whole: training steps and other expressions, recorded once and replayed. */
 
-import { microStep, randomDraws } from '../src/experiments/methods.ts';
+import { forwardPass, microStep, randomDraws } from '../src/experiments/methods.ts';
 import {
   add,
   assign,
@@ -174,11 +174,7 @@ function resnetStep(
   const draws = randomDraws(createGenerator(0, 1));
   const options = { method: method === 'GN' ? method : 'SB', lambda: 0.01, microBatches: 1 } as const;
   const step = compile((x: Tensor, labels: Tensor) => {
-    const { loss, penalty, gradients } = microStep(options, parameters, {
-      logits: model.forward(x),
-      labels,
-      draws,
-    });
+    const { loss, penalty, gradients } = microStep(options, forwardPass(model, x, labels, draws));
     optimizer.step(gradients);
     return penalty ? [loss, penalty] : [loss];
   });

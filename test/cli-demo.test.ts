@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DOMParser } from 'linkedom';
 import { describe, expect, it } from 'vitest';
-import { methodNames } from '../src/experiments/methods.ts';
+import { mainMethods } from '../src/experiments/methods.ts';
 import { regrad } from './command-line.ts';
 import { makeFolder } from './data-files.ts';
 
@@ -28,7 +28,7 @@ describe('regrad demo', () => {
 
     const config = JSON.parse(await text('config.json'));
     expect(config).toMatchObject({ steps: 2, seeds: [0], evaluateEvery: 1 });
-    expect(Object.keys(config.methods)).toEqual([...methodNames]);
+    expect(Object.keys(config.methods)).toEqual([...mainMethods]);
     expect(JSON.parse(await text('environment.json'))).toMatchObject({ node: process.version });
 
     const metrics = (await text('metrics.jsonl'))
@@ -36,10 +36,10 @@ describe('regrad demo', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(metrics.map(({ method, seed, step }) => `${method} ${seed} ${step}`)).toEqual(
-      methodNames.flatMap((method) => [1, 2].map((step) => `${method} 0 ${step}`)),
+      mainMethods.flatMap((method) => [1, 2].map((step) => `${method} 0 ${step}`)),
     );
     const results = JSON.parse(await text('results.json'));
-    expect(results.map(({ method }: { method: string }) => method)).toEqual([...methodNames]);
+    expect(results.map(({ method }: { method: string }) => method)).toEqual([...mainMethods]);
     for (const { status, testAccuracy } of results) {
       expect(status).toBe('finished');
       expect(testAccuracy).toBeGreaterThanOrEqual(0);
@@ -49,7 +49,7 @@ describe('regrad demo', () => {
     expect(stdout).toBe(
       `${report}\nSaved in ${out}: report.md, figure.svg, metrics.jsonl, results.json, config.json, environment.json.\n`,
     );
-    for (const method of methodNames) expect(report).toMatch(new RegExp(`^\\| ${method} +\\|`, 'm'));
+    for (const method of mainMethods) expect(report).toMatch(new RegExp(`^\\| ${method} +\\|`, 'm'));
     const claims = report.split('\n').filter((line) => line.startsWith('- H'));
     expect(claims.map((line) => line.slice(2, 4))).toEqual(['H0', 'H1', 'H1', 'H2', 'H2', 'H3']);
     for (const claim of claims)
@@ -60,7 +60,7 @@ describe('regrad demo', () => {
     const svg = await text('figure.svg');
     const { documentElement } = new DOMParser().parseFromString(svg, 'image/svg+xml');
     expect(documentElement.tagName).toBe('svg');
-    for (const label of [...methodNames, 'Validation accuracy', 'gradient norm'])
+    for (const label of [...mainMethods, 'Validation accuracy', 'gradient norm'])
       expect(svg).toContain(label);
     expect(svg).not.toContain('NaN');
   });

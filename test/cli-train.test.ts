@@ -6,7 +6,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { methodNames } from '../src/experiments/methods.ts';
+import { mainMethods } from '../src/experiments/methods.ts';
 import { parseSafetensors } from '../src/nn/safetensors.ts';
 import { regrad } from './command-line.ts';
 import { makeFolder, put } from './data-files.ts';
@@ -41,7 +41,7 @@ async function metricsOf(folder: string): Promise<Record<string, number | null>[
 }
 
 describe('regrad train', () => {
-  it.each(methodNames.map((name) => name.toLowerCase()))('--method %s leaves a whole run', async (method) => {
+  it.each(mainMethods.map((name) => name.toLowerCase()))('--method %s leaves a whole run', async (method) => {
     const parent = await makeFolder();
     const out = join(parent, 'run');
     const { status, stdout, stderr } = regrad(trainArguments(out, method));
@@ -77,6 +77,23 @@ describe('regrad train', () => {
     expect(stdout).toContain(`test accuracy ${(100 * result.testAccuracy).toFixed(2)} %`);
     const { tensors } = parseSafetensors(await readFile(join(out, 'weights.safetensors')));
     expect([...tensors.keys()]).toEqual(['net.0.weight', 'net.0.bias', 'net.2.weight', 'net.2.bias']);
+  });
+
+  it.each([
+    ['NGD', {}],
+    ['IterGraft', {}],
+    ['SampleGN', { '--lambda': '0.01' }],
+  ])('--method %s, in small letters too', async (method, more) => {
+    const out = join(await makeFolder(), 'run');
+    const { status, stderr } = regrad(
+      trainArguments(out, 'lb', { '--method': method.toLowerCase(), ...more }),
+    );
+    expect(status, stderr).toBe(0);
+    expect(await readJson(out, 'config.json')).toMatchObject({ method });
+    const metrics = await metricsOf(out);
+    expect(metrics.map(({ step, penalty }) => [step, Number(penalty) > 0])).toEqual(
+      [1, 2].map((step) => [step, method === 'SampleGN']),
+    );
   });
 
   it('trains a convolutional network on the best adapter there is, with crops and flips', async () => {

@@ -63,14 +63,20 @@ describe('regrad train refuses', () => {
   });
 
   it.each([
-    [{ '--method': 'sgd' }, /'sgd' is invalid\. Allowed choices are SB, LB, GN, FT, AJ, UJ, sb, lb, gn/],
+    [
+      { '--method': 'sgd' },
+      /'sgd' is invalid\. Allowed choices are SB, LB, GN, FT, AJ, UJ, AJ-mean, .*, NGD, sb, lb, gn/,
+    ],
     [
       { '--adapter': 'nonsense' },
       /'nonsense' is invalid\. Allowed choices are auto, hardware, software, ref/,
     ],
     [{ '--data': 'imagenet' }, /^Unknown data set "imagenet"; choose one of optdigits, .*tiny-imagenet\.$/],
     [{ '--data': 'optdigits:' }, /^Data set "optdigits:" needs the folder of its files: optdigits:DIR\.$/],
-    [{ '--model': 'resnet19' }, /^The model 'resnet19' is not known; expected resnet18, vgg11, /],
+    [
+      { '--model': 'resnet19' },
+      /^The model 'resnet19' is not known; expected resnet18, resnet34, vgg11, vgg16-bn, /,
+    ],
     [{ '--model': 'resnet[8;16]' }, /^The model 'resnet\[8;16\]' is not known; expected/],
     [{ '--lambda': undefined }, /^The method GN penalises a gradient; give its weight: --lambda NUMBER\.$/],
     [{ '--method': 'LB' }, /^The method LB has no penalty; leave out --lambda\.$/],

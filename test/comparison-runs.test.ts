@@ -7,7 +7,7 @@ import {
   quickComparison,
   runComparison,
 } from '../src/experiments/main-comparison.ts';
-import { type MethodName, methodNames } from '../src/experiments/methods.ts';
+import { type MainMethod, mainMethods } from '../src/experiments/methods.ts';
 import { reference } from './devices.ts';
 import { syntheticDataset } from './synthetic-images.ts';
 
@@ -37,7 +37,7 @@ describe('the comparison', () => {
       },
     });
     expect(runs.map(({ method, seed }) => `${method} ${seed}`)).toEqual(
-      [4, 5].flatMap((seed) => methodNames.map((method) => `${method} ${seed}`)),
+      [4, 5].flatMap((seed) => mainMethods.map((method) => `${method} ${seed}`)),
     );
     expect(seen).toEqual(
       runs.flatMap(({ method, seed }) => [1, 2].map((step) => `${method} ${seed} ${step}`)),
@@ -48,7 +48,7 @@ describe('the comparison', () => {
       expect(result.status).toBe('finished');
     }
     // The first loss is known before any update: the same for all that see the same batch with the same weights.
-    const firstLoss = (method: MethodName, seed: number) =>
+    const firstLoss = (method: MainMethod, seed: number) =>
       runs.find((run) => run.method === method && run.seed === seed)?.result.points[0].trainLoss;
     for (const method of ['GN', 'FT', 'AJ', 'UJ'] as const) {
       expect(firstLoss(method, 4)).toBe(firstLoss('LB', 4));

@@ -13,7 +13,7 @@ import {
   type ComparisonRun,
   quickComparison,
 } from '../src/experiments/main-comparison.ts';
-import { type MethodName, methodNames } from '../src/experiments/methods.ts';
+import { type MainMethod, mainMethods } from '../src/experiments/methods.ts';
 
 /** Of one method: test accuracies in percent by seed, and the early gradient norm squared (1 unless told). */
 interface Outcome {
@@ -23,8 +23,8 @@ interface Outcome {
   readonly status?: 'finished' | 'diverged';
 }
 
-function madeUpRuns(outcomes: Readonly<Record<MethodName, Outcome>>): ComparisonRun[] {
-  return methodNames.flatMap((method) => {
+function madeUpRuns(outcomes: Readonly<Record<MainMethod, Outcome>>): ComparisonRun[] {
+  return mainMethods.flatMap((method) => {
     const { accuracies, early = 1, late = 1, status = 'finished' } = outcomes[method];
     return accuracies.map((accuracy, seed): ComparisonRun => {
       const point = (step: number, microGradientNorm2: number) => ({
@@ -70,7 +70,7 @@ function madeUpRuns(outcomes: Readonly<Record<MethodName, Outcome>>): Comparison
 }
 
 /** What the paper reports, in small: SB 90, LB 80, GN and FT near SB, AJ and UJ near LB; norms follow. */
-const asInThePaper: Record<MethodName, Outcome> = {
+const asInThePaper: Record<MainMethod, Outcome> = {
   SB: { accuracies: [90, 91, 90], early: 1 },
   LB: { accuracies: [80, 81, 80], early: 20 },
   GN: { accuracies: [89, 90, 89], early: 1.2 },
@@ -79,14 +79,14 @@ const asInThePaper: Record<MethodName, Outcome> = {
   UJ: { accuracies: [81, 82, 81], early: 9 },
 };
 
-function everyMethod(outcome: (method: MethodName, at: number) => Outcome): Record<MethodName, Outcome> {
-  return Object.fromEntries(methodNames.map((method, at) => [method, outcome(method, at)])) as Record<
-    MethodName,
+function everyMethod(outcome: (method: MainMethod, at: number) => Outcome): Record<MainMethod, Outcome> {
+  return Object.fromEntries(mainMethods.map((method, at) => [method, outcome(method, at)])) as Record<
+    MainMethod,
     Outcome
   >;
 }
 
-function verdicts(outcomes: Readonly<Record<MethodName, Outcome>>): string[] {
+function verdicts(outcomes: Readonly<Record<MainMethod, Outcome>>): string[] {
   return judgeClaims(madeUpRuns(outcomes)).map(({ id, verdict }) => `${id} ${verdict}`);
 }
 
@@ -184,7 +184,7 @@ describe('the claims', () => {
 });
 
 describe('the claim on gradient norms', () => {
-  const claimOf = (changes: Partial<Record<MethodName, Outcome>>) =>
+  const claimOf = (changes: Partial<Record<MainMethod, Outcome>>) =>
     find(judgeClaims(madeUpRuns({ ...asInThePaper, ...changes })), 'early');
 
   it('looks at the first half of the run only', () => {
@@ -225,9 +225,9 @@ describe('the report', () => {
 
   it('has a row for each method with mean and deviation over seeds', () => {
     const lines = comparisonTable(madeUpRuns(asInThePaper)).split('\n');
-    expect(lines).toHaveLength(2 + methodNames.length);
+    expect(lines).toHaveLength(2 + mainMethods.length);
     const cells = lines.map((line) => line.split('|').map((cell) => cell.trim()));
-    expect(cells.slice(2).map(([, method]) => method)).toEqual([...methodNames]);
+    expect(cells.slice(2).map(([, method]) => method)).toEqual([...mainMethods]);
     // Accuracies 90, 91, 90: mean 90.33, deviation sqrt(1/3) = 0.58.
     expect(cells[2].slice(1, -1)).toEqual([
       'SB',
@@ -264,7 +264,7 @@ describe('the report', () => {
     const svg = comparisonFigure(config, runs);
     const { documentElement } = new DOMParser().parseFromString(svg, 'image/svg+xml');
     expect(documentElement.tagName).toBe('svg');
-    for (const text of [...methodNames, 'Validation accuracy', 'Average micro-batch gradient norm']) {
+    for (const text of [...mainMethods, 'Validation accuracy', 'Average micro-batch gradient norm']) {
       expect(svg).toContain(text);
     }
     expect(svg).not.toContain('NaN');

@@ -36,16 +36,19 @@ if (favourVariant && !variantNames.includes(favourVariant)) {
     `REGRAD_TEST_VARIANT is '${favourVariant}', but must be one of ${[...new Set(variantNames)]}.`,
   );
 }
-const found = raw && isSoftwareAdapter(raw.adapterInfo) ? 'software' : 'hardware';
 
-/** Absent where there is only the reference executor. */
-export const gpu =
-  raw &&
-  new GpuDevice(raw, {
-    name: 'test GPU',
+/** A device of the engine on one of WebGPU's. */
+export function gpuDevice(device: GPUDevice, name: string): GpuDevice {
+  const found = isSoftwareAdapter(device.adapterInfo) ? 'software' : 'hardware';
+  return new GpuDevice(device, {
+    name,
     adapterClass: forced === 'hardware' ? forced : found,
     favourVariant: favourVariant || undefined,
   });
+}
+
+/** Absent where there is only the reference executor. */
+export const gpu = raw && gpuDevice(raw, 'test GPU');
 
 export const reference = new ReferenceDevice();
 

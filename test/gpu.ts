@@ -25,7 +25,8 @@ export function takeStrayErrors(): string[] {
   return gpu.strayErrors.splice(0);
 }
 
-async function requestDevice(): Promise<GPUDevice | undefined> {
+/** A device of one's own, to be destroyed after use; otherwise as `testDevice`. */
+export async function requestDevice(): Promise<GPUDevice | undefined> {
   const { adapter } = await requestNodeAdapter();
   if (!adapter) return undefined;
   const limits: Record<string, number> = {};

@@ -1,7 +1,7 @@
 /** What the methods draw at random: when, how often, with which distribution. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createGenerator, grad, read, setDevice, sum, type Tensor, tensor } from '../src/engine/index.ts';
-import { type Draws, methodNames, randomDraws } from '../src/experiments/methods.ts';
+import { type Draws, mainMethods, randomDraws } from '../src/experiments/methods.ts';
 import { buildModel } from '../src/experiments/models.ts';
 import { reference } from './devices.ts';
 import { classes, fixedDraws, flat, inputs, smooth, squaredNorm, stepOf } from './micro-steps.ts';
@@ -22,7 +22,7 @@ describe('the random choices', () => {
         return fixedDraws.direction(count);
       },
     };
-    const askedBy = methodNames.map((method) => {
+    const askedBy = mainMethods.map((method) => {
       asked.length = 0;
       stepOf(net, method, inputs(4), { draws });
       return asked.join();

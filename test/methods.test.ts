@@ -1,7 +1,6 @@
 /** The methods by the identities that define them, on smooth tiny models in float64 unless told. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
-  assign,
   createGenerator,
   crossEntropy,
   grad,
@@ -14,7 +13,7 @@ import {
   type Tensor,
   tensor,
 } from '../src/engine/index.ts';
-import { hasPenalty, type MethodName, methodNames, squaredGradientNorm } from '../src/experiments/methods.ts';
+import { hasPenalty, type MethodName, mainMethods, squaredGradientNorm } from '../src/experiments/methods.ts';
 import { buildModel, type ModelSpec } from '../src/experiments/models.ts';
 import type { Module } from '../src/nn/index.ts';
 import { devices, expectClose, reference, valuesOn } from './devices.ts';
@@ -23,6 +22,7 @@ import {
   fixedDraws,
   flat,
   inputs,
+  moved,
   penalised,
   penaltyOf,
   smooth,
@@ -30,34 +30,13 @@ import {
   stepOf,
 } from './micro-steps.ts';
 
-/** Runs `evaluate` with the parameters moved by `amount` along `direction`, and moves them back. */
-async function moved<T>(
-  model: Module,
-  direction: readonly number[],
-  amount: number,
-  evaluate: () => Promise<T>,
-): Promise<T> {
-  const parameters = model.parameters();
-  const before = (await read(...parameters)).map((values) => Float64Array.from(values));
-  let at = 0;
-  parameters.forEach((parameter, i) => {
-    const values = before[i].map((value) => value + amount * direction[at++]);
-    assign(parameter, tensor(values, { shape: parameter.shape }));
-  });
-  const result = await evaluate();
-  parameters.forEach((parameter, i) => {
-    assign(parameter, tensor(before[i], { shape: parameter.shape }));
-  });
-  return result;
-}
-
 describe('the penalties', () => {
   beforeEach(() => setDevice(reference));
   const model = () => buildModel(smooth, createGenerator(5));
 
   it('belong to GN, FT, AJ and UJ', async () => {
     expect(penalised).toEqual(['GN', 'FT', 'AJ', 'UJ']);
-    for (const method of methodNames) {
+    for (const method of mainMethods) {
       expect(stepOf(model(), method, inputs(2)).penalty !== undefined).toBe(hasPenalty(method));
     }
   });
@@ -78,6 +57,13 @@ describe('the penalties', () => {
       gradients.reduce((total, g) => total + squaredNorm(g.map((value, i) => value - whole[i])), 0) / 4;
     expectClose([penalties.reduce((a, b) => a + b) / 4], [squaredNorm(whole) + variance], 1e-12, 'the mean');
     expect(variance).toBeGreaterThan(0.01);
+    // At |M| = |B| the variance is lost.
+    expectClose(
+      [await penaltyOf(stepOf(net, 'GN', { x, y }))],
+      [squaredNorm(whole)],
+      1e-12,
+      'large micro-batch',
+    );
   });
 
   it.each(penalised)(
@@ -132,6 +118,8 @@ describe('the penalties', () => {
     // AJ = sqrt(C) J^T u with u = (1, ..., 1) / sqrt(C).
     const even = Array<number>(classes).fill(1 / Math.sqrt(classes));
     expectClose([await of('AJ')], [classes * (await of('UJ', even))], 1e-12, 'AJ by UJ');
+    // With 1/C it is C^2 times smaller.
+    expectClose([await of('AJ-mean')], [(await of('AJ')) / classes ** 2], 1e-12, 'AJ-mean');
     // The mean over an orthonormal basis is that over the sphere: E ||J^T u||^2 = ||J||^2 / C.
     const basis = [
       [2 / 3, -1 / 3, 2 / 3],

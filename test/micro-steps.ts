@@ -1,11 +1,13 @@
 /** One micro-batch of a tiny smooth model with one of the methods, for tests. */
-import { read, type Tensor, tensor } from '../src/engine/index.ts';
+import { assign, read, type Tensor, tensor } from '../src/engine/index.ts';
 import {
   type Draws,
+  forwardPass,
   hasPenalty,
   type MethodName,
+  type MethodSettings,
   type MicroStep,
-  methodNames,
+  mainMethods,
   microStep,
 } from '../src/experiments/methods.ts';
 import type { ModelSpec } from '../src/experiments/models.ts';
@@ -13,7 +15,7 @@ import type { Module } from '../src/nn/index.ts';
 
 export const classes = 3;
 export const smooth: ModelSpec = { family: 'mlp', inputs: 3, hidden: [4], classes, activation: 'tanh' };
-export const penalised = methodNames.filter(hasPenalty);
+export const penalised = mainMethods.filter(hasPenalty);
 
 /** Draws that a test knows. */
 export const fixedDraws: Draws = {
@@ -38,10 +40,11 @@ export function stepOf(
     lambda = 1,
     microBatches = 1,
     draws = fixedDraws,
-  }: { lambda?: number; microBatches?: number; draws?: Draws } = {},
+    drawn,
+    ...settings
+  }: Partial<MethodSettings> & { microBatches?: number; draws?: Draws; drawn?: boolean } = {},
 ): MicroStep {
-  const micro = { logits: model.forward(x), labels: y, draws };
-  return microStep({ method, lambda, microBatches }, model.parameters(), micro);
+  return microStep({ method, microBatches, lambda, ...settings }, forwardPass(model, x, y, draws), { drawn });
 }
 
 /** The value of R_M. */
@@ -57,4 +60,25 @@ export async function flat(tensors: readonly Tensor[]): Promise<number[]> {
 
 export function squaredNorm(values: readonly number[]): number {
   return values.reduce((total, value) => total + value ** 2, 0);
+}
+
+/** Runs `evaluate` with the parameters moved by `amount` along `direction`, and moves them back. */
+export async function moved<T>(
+  model: Module,
+  direction: readonly number[],
+  amount: number,
+  evaluate: () => Promise<T>,
+): Promise<T> {
+  const parameters = model.parameters();
+  const before = (await read(...parameters)).map((values) => Float64Array.from(values));
+  let at = 0;
+  parameters.forEach((parameter, i) => {
+    const values = before[i].map((value) => value + amount * direction[at++]);
+    assign(parameter, tensor(values, { shape: parameter.shape }));
+  });
+  const result = await evaluate();
+  parameters.forEach((parameter, i) => {
+    assign(parameter, tensor(before[i], { shape: parameter.shape }));
+  });
+  return result;
 }

@@ -19,6 +19,7 @@ import {
   GlobalAvgPool,
   grad,
   Identity,
+  kaimingNormal,
   kaimingUniform,
   LeakyReLU,
   Linear,
@@ -294,6 +295,7 @@ test.each<[string, () => unknown, string]>([
     'Dropout: p is 1, expected 0 or more and less than 1.',
   ],
   ['kaimingUniform', () => kaimingUniform(fresh(), [2], { fanIn: 0 }), 'fanIn is 0'],
+  ['kaimingNormal', () => kaimingNormal(fresh(), [2], { fanOut: 0 }), 'fanOut is 0'],
 ])('bad input gets a sentence: %s', (_, make, message) => {
   expect(make).toThrow(message);
 });

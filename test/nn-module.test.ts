@@ -13,16 +13,17 @@ import {
   read,
   resnet,
   resnet18,
-  run,
+  resnet34,
   Sequential,
   setDevice,
   type Tensor,
   tensor,
   vgg,
   vgg11,
+  vgg16Bn,
   zeros,
 } from '../src/index.ts';
-import { devices, gpu, reference } from './devices.ts';
+import { devices, reference } from './devices.ts';
 
 beforeAll(() => setDevice(reference));
 
@@ -106,13 +107,31 @@ describe('state dict', () => {
     expect(model.parameters()).toEqual([...model.namedParameters().values()]);
   });
 
-  test('the paper’s models have their known sizes', async () => {
-    setDevice(gpu ?? reference);
-    const count = (model: Module) => model.parameters().reduce((total, { size }) => total + size, 0);
+  test('VGG-16-bn has torchvision’s names, with dropout among the linear layers', () => {
+    const names = [
+      ...vgg16Bn({ classes: 3, plan: [2, 'M'], hidden: [4, 5] }, fresh())
+        .stateDict()
+        .keys(),
+    ];
+    expect(names).toEqual([
+      'features.0.weight',
+      'features.0.bias',
+      ...batchNorm('features.1'),
+      ...[0, 3, 6].flatMap((at) => [`classifier.${at}.weight`, `classifier.${at}.bias`]),
+    ]);
+  });
+
+  test('the paper’s models have their known sizes', () => {
+    /** Counted without computing the weights, which are discarded. */
+    const count = (model: Module) => {
+      const total = model.parameters().reduce((sum, { size }) => sum + size, 0);
+      for (const tensor of model.stateDict().values()) tensor.dispose();
+      return total;
+    };
     expect(count(resnet18({ classes: 10 }, fresh()))).toBe(11_173_962);
+    expect(count(resnet34({ classes: 10 }, fresh()))).toBe(21_282_122);
     expect(count(vgg11({ classes: 10 }, fresh()))).toBe(9_750_922);
-    await run();
-    setDevice(reference);
+    expect(count(vgg16Bn({ classes: 10 }, fresh()))).toBe(134_309_962);
   });
 });
 
@@ -198,10 +217,37 @@ test('a module that is there twice is one module, and a name can be taken once',
 test.each([
   ['ResNet', () => resnet({ ...small, channels: 1 }, fresh()), [2, 1, 7, 7], 5],
   ['VGG', () => vgg({ plan: [3, 'M', 4, 'M'], hidden: [], classes: 6, size: 7 }, fresh()), [2, 3, 7, 7], 6],
+  [
+    'VGG-16-bn',
+    () => vgg16Bn({ classes: 6, plan: [2, 'M', 3, 'M'], hidden: [4, 4], size: 6 }, fresh()),
+    [2, 3, 6, 6],
+    6,
+  ],
   ['MLP', () => mlp({ inputs: 18, hidden: [], classes: 4, activation: 'gelu' }, fresh()), [2, 2, 3, 3], 4],
 ] as const)('%s maps odd images to logits', (_, make, shape, classes) => {
   const model: Module = make();
   expect(model.forward(zeros(shape)).shape).toEqual([2, classes]);
+});
+
+test('VGG starts as its sources do: normal weights by fan-out, biases of 0', async () => {
+  /** Root of the mean square over the expected deviation; each has relative standard error 1 / sqrt(2 size). */
+  const expectDeviation = async (model: Module, name: string, deviation: number) => {
+    const values = [...((await model.stateDict().get(name)?.data()) ?? [])];
+    const root = Math.sqrt(values.reduce((total, value) => total + value ** 2, 0) / values.length);
+    expect(Math.abs(root / deviation - 1), name).toBeLessThan(4 / Math.sqrt(2 * values.length));
+  };
+  const plan = [24, 32] as const;
+  const make = { vgg11, vgg16Bn };
+  for (const name of ['vgg11', 'vgg16Bn'] as const) {
+    const model = make[name]({ classes: 9, plan, hidden: [50], size: 2, pool: 1 }, createGenerator(8));
+    await expectDeviation(model, 'features.0.weight', Math.sqrt(2 / (9 * 24)));
+    await expectDeviation(model, `features.${name === 'vgg11' ? 2 : 3}.weight`, Math.sqrt(2 / (9 * 32)));
+    expect(new Set((await contents(model)).get('features.0.bias'))).toEqual(new Set([0]));
+    // torchvision's classifier starts small; the paper's VGG-11 with PyTorch's default, uniform up to 1 / sqrt(32).
+    await expectDeviation(model, 'classifier.0.weight', name === 'vgg11' ? 1 / Math.sqrt(3 * 32) : 0.01);
+    const bias = new Set((await contents(model)).get('classifier.0.bias'));
+    expect(bias.size > 1).toBe(name === 'vgg11');
+  }
 });
 
 test('equal seeds give equal bits, others do not', async () => {

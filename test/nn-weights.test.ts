@@ -12,7 +12,8 @@ test('a model saved and loaded into another one has the same state', async () =>
   expect(parseSafetensors(bytes).metadata).toEqual({ made: 'by a test' });
   expect(loadWeights(second, bytes)).toEqual({ missing: [], unexpected: [] });
   const [a, b] = await Promise.all([first, second].map((model) => read(...model.stateDict().values())));
-  expect(b.map((array) => [...array])).toEqual(a.map((array) => [...array]));
+  // The file holds float32, which the reference executor's float64 is rounded to.
+  expect(b.map((array) => [...array])).toEqual(a.map((array) => Array.from(array, Math.fround)));
 });
 
 test('weights of another architecture are refused with their names', async () => {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { setDevice } from '../src/engine/index.ts';
-import { methodNames } from '../src/experiments/methods.ts';
+import { mainMethods } from '../src/experiments/methods.ts';
 import { type ParityResult, runParityCase } from '../src/experiments/parity.ts';
 import { parseSafetensors, type RawTensor, serializeSafetensors } from '../src/nn/safetensors.ts';
 import { devices, reference } from './devices.ts';
@@ -21,7 +21,7 @@ const errorsOf = ({ loss, penalty, microNorm2, grad, after }: ParityResult) => [
 describe('the fixtures', () => {
   it('are four models with six methods each', () => {
     const expected = ['mlp', 'resnet', 'vgg', 'vggbn'].flatMap((model) =>
-      methodNames.map((method) => `${model}-${method.toLowerCase()}.safetensors`),
+      mainMethods.map((method) => `${model}-${method.toLowerCase()}.safetensors`),
     );
     expect(files).toEqual(expected.sort());
   });

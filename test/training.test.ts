@@ -16,11 +16,15 @@ import {
 import { cifarAugmentation, noAugmentation, normalizer } from '../src/experiments/augment.ts';
 import { ImageOrder, imageBatch } from '../src/experiments/batches.ts';
 import {
+  drawnMicroBatch,
+  forwardPass,
+  hasPenalty,
   type MethodName,
-  methodNames,
+  mainMethods,
   microStep,
   randomDraws,
   squaredGradientNorm,
+  update,
 } from '../src/experiments/methods.ts';
 import { buildModel, type ModelSpec } from '../src/experiments/models.ts';
 import { type StepMetrics, Training, type TrainingOptions } from '../src/experiments/training.ts';
@@ -72,7 +76,8 @@ function expectCloseState(
 /** `outcome` for a model without batch norm, in plain loops: no compiled step, no optimiser, no assigned sums. */
 async function plainOutcome(device: Device, changes: Partial<TrainingOptions>, steps = 2) {
   setDevice(device);
-  const { method, batch, microBatch, learningRate, lambda, seed } = { ...options, ...changes };
+  const settings = { ...options, ...changes };
+  const { method, batch, microBatch, learningRate, seed, recordedNorm } = settings;
   const microBatches = batch / microBatch;
   const { train, mean, std } = dataset;
   const model = buildModel(dense, createGenerator(seed));
@@ -82,22 +87,34 @@ async function plainOutcome(device: Device, changes: Partial<TrainingOptions>, s
   const normalize = normalizer(mean, std, train.scale);
   const metrics: StepMetrics[] = [];
   for (let step = 0; step < steps; step++) {
-    let [loss, penalty] = [0, 0];
+    let [loss, penalty, length] = [0, 0, 0];
+    const chosen = drawnMicroBatch(seed, step, microBatches);
     const sums = parameters.map(({ size }) => new Float64Array(size));
     for (let k = 0; k < microBatches; k++) {
       const [pixels, labels] = imageBatch(train, order.take(microBatch));
-      const logits = model.forward(normalize(pixels));
-      const micro = microStep({ method, lambda, microBatches }, parameters, { logits, labels, draws });
-      const [[l], [r], ...gradients] = await read(micro.loss, micro.penalty ?? zeros([]), ...micro.gradients);
-      loss += l / microBatches;
-      penalty += r / microBatches;
+      const part = forwardPass(model, normalize(pixels), labels, draws);
+      const micro = microStep({ ...settings, microBatches }, part, { drawn: k === chosen });
+      const [[l], [r], [n], ...gradients] = await read(
+        micro.loss,
+        micro.penalty ?? zeros([]),
+        micro.length ?? zeros([]),
+        ...micro.gradients,
+      );
+      loss += l;
+      penalty += r;
+      length += n;
       sums.forEach((sum, i) => {
         for (let at = 0; at < sum.length; at++) sum[at] += gradients[i][at];
       });
     }
     metrics.push({ loss, penalty, gradientNorm: Math.hypot(...sums.flatMap((sum) => Array.from(sum))) });
+    const moves = update(
+      method,
+      sums.map((sum, i) => tensor(sum, { shape: parameters[i].shape })),
+      { length: tensor(length), recorded: recordedNorm && tensor(recordedNorm(step)) },
+    );
     parameters.forEach((parameter, i) => {
-      assign(parameter, sub(parameter, mul(tensor(sums[i], { shape: parameter.shape }), learningRate)));
+      assign(parameter, sub(parameter, mul(moves[i], learningRate)));
     });
   }
   return { metrics, state: await stateOf(model) };
@@ -116,15 +133,24 @@ describe.each(devices)('on $name', ({ device }) => {
     expect(first.state.every((values) => values.every(Number.isFinite))).toBe(true);
   });
 
-  it.each<[MethodName, number]>([
+  it.each<[MethodName, number, Partial<TrainingOptions>?]>([
     ['LB', 1],
     ['GN', 1],
     ['GN', 2],
     ['GN', 3],
     ['FT', 3],
     ['UJ', 2],
-  ])('%s with K = %i is what plain loops compute', async (method, microBatches) => {
-    const changes = { method, batch: 2 * microBatches };
+    ['AJ-mean', 2],
+    ['SampleGN', 3],
+    ['IterGraft', 3],
+    ['IterGraft-mean', 2],
+    ['ExterGraft', 2, { recordedNorm: (step) => 0.3 + step }],
+    ['NGD', 2],
+    ['SAM', 2, { radius: 0.5 }],
+    ['GNP', 2, { radius: 0.5 }],
+    ['FT', 2, { radius: 0.5, derivative: 'central-difference' }],
+  ])('%s with K = %i is what plain loops compute', async (method, microBatches, more = {}) => {
+    const changes = { method, batch: 2 * microBatches, ...more };
     const [actual, expected] = [await outcome(device, dense, changes), await plainOutcome(device, changes)];
     expectCloseState(actual.state, expected.state, rounding);
     actual.metrics.forEach(({ loss, penalty, gradientNorm }, step) => {
@@ -132,7 +158,8 @@ describe.each(devices)('on $name', ({ device }) => {
       const plain = [metrics[step].loss, metrics[step].penalty, metrics[step].gradientNorm];
       expectClose([loss, penalty, gradientNorm], plain, rounding, `metrics of step ${step}`);
     });
-    expect(actual.metrics[1].penalty > 0).toBe(method !== 'LB');
+    // Of SampleGN's three micro-batches only one has a penalty.
+    expect(actual.metrics[1].penalty > 0).toBe(hasPenalty(method));
   });
 
   it('K micro-batches without batch norm are one large batch', async () => {
@@ -146,6 +173,14 @@ describe.each(devices)('on $name', ({ device }) => {
       await outcome(device, dense, { method: 'GN', batch: 6, microBatch: 6 }, 1),
     ];
     expect(small.metrics[0].penalty).toBeGreaterThan(1.05 * large.metrics[0].penalty);
+  });
+
+  it('with batch norm over smaller parts, one large micro-batch is several small ones', async () => {
+    const small = await outcome(device, withBatchNorm, { method: 'LB', batch: 6, microBatch: 2 });
+    const parts = { method: 'LB', batch: 6, microBatch: 6, normBatch: 2 } as const;
+    expectCloseState((await outcome(device, withBatchNorm, parts)).state, small.state, 10 * rounding);
+    const whole = await outcome(device, withBatchNorm, { method: 'LB', batch: 6, microBatch: 6 }, 1);
+    expect(Math.abs(whole.metrics[0].loss - small.metrics[0].loss)).toBeGreaterThan(1e-3);
   });
 
   it('SB is LB with a single micro-batch', async () => {
@@ -229,7 +264,7 @@ describe.each(devices)('on $name', ({ device }) => {
 });
 
 describe('training', () => {
-  it.each(methodNames)('%s learns the made-up images', async (method) => {
+  it.each(mainMethods)('%s learns the made-up images', async (method) => {
     const batch = method === 'SB' ? 2 : 6;
     const { training } = start(reference, dense, { method, batch, lambda: 0.01 });
     const before = await training.evaluate(dataset.train);
@@ -242,7 +277,7 @@ describe('training', () => {
   it('draws labels and unit vectors anew for every update', async () => {
     // With hardly any movement GN and AJ would see the same penalty on the same image again.
     const { train } = syntheticDataset({ train: 1, test: 1, shape: [1, 4, 4] });
-    for (const method of methodNames.slice(2)) {
+    for (const method of mainMethods.slice(2)) {
       setDevice(reference);
       const model = buildModel(dense, createGenerator(1));
       const still = { ...options, method, batch: 1, microBatch: 1, learningRate: 1e-12 };
@@ -254,6 +289,12 @@ describe('training', () => {
       else if (method === 'FT') expect(different).toBeGreaterThan(1);
       else expect(different).toBe(1);
     }
+  });
+
+  it('refuses external grafting without recorded norms', () => {
+    expect(() => start(reference, dense, { method: 'ExterGraft' })).toThrow(
+      'ExterGraft takes its step lengths from another run; give it recorded norms.',
+    );
   });
 
   it('refuses a batch that is no multiple of the micro-batch, or larger than the set', () => {

@@ -4,7 +4,13 @@ import { type Command, Option } from 'commander';
 import { type Dataset, subset } from '../experiments/data/image-set.ts';
 import { loadDataset } from '../experiments/data/load-dataset.ts';
 import { protocolImages, type Selection, selections } from '../experiments/data/protocol.ts';
-import { hasPenalty, type MethodName, methodNames } from '../experiments/methods.ts';
+import {
+  hasPenalty,
+  type MethodName,
+  methodNames,
+  needsRadius,
+  needsRecordedNorm,
+} from '../experiments/methods.ts';
 import { namedModel } from '../experiments/models.ts';
 import { createProgress } from '../experiments/progress.ts';
 import { recordEnvironment, withRunFolder } from '../experiments/run-folder.ts';
@@ -32,6 +38,9 @@ interface Options extends AdapterOptions {
   readonly out?: string;
 }
 
+/** The methods that need no more than lambda. */
+const offered = methodNames.filter((method) => !needsRadius(method) && !needsRecordedNorm(method));
+
 export function addTrain(program: Command): void {
   const [tune, noTune] = tuneOptions();
   program
@@ -39,18 +48,22 @@ export function addTrain(program: Command): void {
     .description('Train a model with one of the methods, and keep its metrics in a run folder.')
     .addOption(
       new Option('--method <name>', 'the method')
-        .choices([...methodNames, ...methodNames.map(lower)])
+        .choices([...offered, ...offered.map(lower)])
         .makeOptionMandatory(),
     )
     .requiredOption(
       '--data <set>',
       'optdigits, fashion-mnist, a fetched set (see regrad data list), or NAME:DIR',
     )
-    .option('--model <name>', 'resnet18, vgg11, resnet[8,16] (stage widths) or mlp[64,32]', 'resnet[8,16]')
+    .option(
+      '--model <name>',
+      'resnet18, resnet34, vgg11, vgg16-bn, resnet[8,16] (stage widths) or mlp[64,32]',
+      'resnet[8,16]',
+    )
     .requiredOption('--batch <count>', 'examples per update', parseCount)
     .option('--micro-batch <count>', 'examples per forward pass (default: the batch)', parseCount)
     .requiredOption('--lr <number>', 'learning rate', parsePositive)
-    .option('--lambda <number>', 'weight of the penalty, for GN, FT, AJ and UJ', parseAmount)
+    .option('--lambda <number>', 'weight of the penalty, for the methods that have one', parseAmount)
     .requiredOption('--steps <count>', 'updates', parseCount)
     .option('--seed <number>', 'decides weights, order and draws', parseSeed, 0)
     .option(
@@ -138,7 +151,7 @@ function report(result: RunResult, folder: string): void {
 }
 
 function resolveConfig(options: Options, { train }: Dataset): RunConfig {
-  const method = methodNames.find((name) => lower(name) === lower(options.method)) as MethodName;
+  const method = offered.find((name) => lower(name) === lower(options.method)) as MethodName;
   if (hasPenalty(method) && options.lambda === undefined) {
     throw new Error(`The method ${method} penalises a gradient; give its weight: --lambda NUMBER.`);
   }

@@ -2,7 +2,8 @@
  * State: a handle that moves to a new value. Values themselves never change, so whatever was recorded from the old
  * value still means the old value, and what is recorded afterwards sees the new one.
  */
-import { formatShape, ShapeError, sameShape } from './shape.ts';
+import type { DType } from './dtype.ts';
+import { formatShape, type Shape, ShapeError, sameShape } from './shape.ts';
 import { isLeaf, leafNode, type Node, nextLeaf } from './tape.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -94,4 +95,46 @@ export function collectUpdates<T>(body: () => T): { result: T; updates: Update[]
     for (const target of waiting.keys()) target.node = history.get(target)?.current ?? target.node;
     waiting.clear();
   }
+}
+
+/**
+ * Runs `body`, which records a graph, with each of `targets` standing for a computed value in place of its own, and
+ * gives them their own back. They are leaves there: `grad` with respect to them is the gradient at those values, and no
+ * gradient flows on into what the values were computed from. Assigning to a target inside is an error.
+ */
+export function withValues<T>(targets: readonly Tensor[], values: readonly Tensor[], body: () => T): T {
+  if (targets.length !== values.length) {
+    throw new RangeError(`withValues: ${values.length} values for ${targets.length} tensors.`);
+  }
+  const own = targets.map((target) => target.node);
+  const standIns = targets.map(({ shape, dtype }, i) => standIn(shape, dtype, values[i]));
+  targets.forEach((target, i) => {
+    target.node = standIns[i];
+  });
+  try {
+    const result = body();
+    if (targets.some((target, i) => target.node !== standIns[i])) {
+      throw new Error(
+        'withValues: a tensor was assigned while it stood for another value; assign it afterwards.',
+      );
+    }
+    return result;
+  } finally {
+    targets.forEach((target, i) => {
+      if (target.node !== standIns[i]) waiting.delete(target);
+      target.node = own[i];
+    });
+  }
+}
+
+/** A leaf that stands for a computed value. */
+function standIn(shape: Shape, dtype: DType, value: Tensor): Node {
+  if (!sameShape(shape, value.shape) || dtype !== value.dtype) {
+    throw new ShapeError(
+      `withValues: ${value.dtype}${formatShape(value.shape)} cannot stand for ${dtype}${formatShape(shape)}.`,
+    );
+  }
+  const node = leafNode(shape, dtype);
+  node.source = value.node;
+  return node;
 }

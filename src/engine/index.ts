@@ -1,5 +1,5 @@
 /** The engine's public names. */
-export { assign } from './assign.ts';
+export { assign, withValues } from './assign.ts';
 export { grad } from './autograd.ts';
 export { compile } from './compile.ts';
 export { type Counters, currentDevice, type Device, type MemoryUse, memory, setDevice } from './device.ts';
@@ -37,4 +37,4 @@ export { createGpuDevice } from './run/gpu/request.ts';
 export { ReferenceDevice } from './run/reference.ts';
 export { explain, read, run, toDot } from './run.ts';
 export { type Shape, ShapeError } from './shape.ts';
-export { arange, full, type NestedNumbers, ones, Tensor, tensor, zeros } from './tensor.ts';
+export { arange, full, type NestedNumbers, ones, state, Tensor, tensor, zeros } from './tensor.ts';

@@ -1,5 +1,5 @@
 /** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
-import { forgetUpdate } from './assign.ts';
+import { assign, forgetUpdate } from './assign.ts';
 import { type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
@@ -130,6 +130,14 @@ export function tensor(
   }
   const handle = new Tensor(leafNode([...shape], dtype, { kind: 'host', data }));
   handle.node.owner = new WeakRef(handle);
+  return handle;
+}
+
+/** A leaf, which can be assigned later, that starts as a computed value (and takes no memory on the host for it). */
+export function state(initial: Tensor): Tensor {
+  const handle = new Tensor(leafNode(initial.shape, initial.dtype));
+  handle.node.owner = new WeakRef(handle);
+  assign(handle, initial);
   return handle;
 }
 

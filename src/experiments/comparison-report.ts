@@ -2,7 +2,7 @@
 
 import { acrossSeeds, lineFigure } from './figure.ts';
 import type { ComparisonConfig, ComparisonRun } from './main-comparison.ts';
-import { type MethodName, methodNames } from './methods.ts';
+import { type MainMethod, mainMethods } from './methods.ts';
 import type { RunPoint } from './run-training.ts';
 import {
   deviation,
@@ -15,13 +15,13 @@ import {
 import { formatTable } from './table.ts';
 
 /** Runs of one method in order of the seeds. */
-function runsOf(runs: readonly ComparisonRun[], method: MethodName): ComparisonRun[] {
+function runsOf(runs: readonly ComparisonRun[], method: MainMethod): ComparisonRun[] {
   return runs.filter((run) => run.method === method).sort((a, b) => a.seed - b.seed);
 }
 
 /** One row a method: test accuracy, gradient norm and time, mean ± standard deviation over seeds. */
 export function comparisonTable(runs: readonly ComparisonRun[]): string {
-  const rows = methodNames.map((method) => {
+  const rows = mainMethods.map((method) => {
     const results = runsOf(runs, method).map(({ result }) => result);
     const { learningRate, lambda } = runsOf(runs, method)[0].config;
     return [
@@ -69,7 +69,7 @@ function spread(values: readonly number[], digits: number): string {
 /** Validation accuracy and micro-batch gradient norm against updates, one line a method, a band over seeds. */
 export function comparisonFigure(config: ComparisonConfig, runs: readonly ComparisonRun[]): string {
   const series = (value: (point: RunPoint) => number) =>
-    methodNames.map((method) => ({
+    mainMethods.map((method) => ({
       name: method,
       points: acrossSeeds(
         runsOf(runs, method).map(({ result }) =>
@@ -112,7 +112,7 @@ export interface Claim {
 
 /** The paper's claims on these runs. A claim is decided only if the 95 % interval of paired differences allows. */
 export function judgeClaims(runs: readonly ComparisonRun[]): Claim[] {
-  const accuracy = (method: MethodName) =>
+  const accuracy = (method: MainMethod) =>
     runsOf(runs, method).map(({ result }) => 100 * result.testAccuracy);
   const gap = pairedDifference(accuracy('SB'), accuracy('LB'));
   const claims: Claim[] = [
@@ -149,7 +149,7 @@ export function judgeClaims(runs: readonly ComparisonRun[]): Claim[] {
 
 /** H3: among the penalties, the closer the early gradient norm to SB's, the better the test accuracy. */
 function gradientNormClaim(runs: readonly ComparisonRun[], gap: PairedDifference): Claim {
-  const early = (method: MethodName) =>
+  const early = (method: MainMethod) =>
     mean(
       runsOf(runs, method).flatMap(({ result }) =>
         result.points
@@ -157,10 +157,10 @@ function gradientNormClaim(runs: readonly ComparisonRun[], gap: PairedDifference
           .map((point) => Math.log(point.microGradientNorm2)),
       ),
     );
-  const others = methodNames.filter((method) => method !== 'SB');
-  const distance = (method: MethodName) => Math.abs(early(method) - early('SB'));
+  const others = mainMethods.filter((method) => method !== 'SB');
+  const distance = (method: MainMethod) => Math.abs(early(method) - early('SB'));
   const ranked = [...others].sort((a, b) => distance(a) - distance(b));
-  const accuracy = (method: MethodName) =>
+  const accuracy = (method: MainMethod) =>
     mean(runsOf(runs, method).map(({ result }) => result.testAccuracy));
   const rank = rankCorrelation(
     others.map(distance),

@@ -11,7 +11,7 @@
  */
 import type { Dataset } from './data/image-set.ts';
 import { splitTrain, subset } from './data/image-set.ts';
-import { type MethodName, methodNames } from './methods.ts';
+import { type MainMethod, mainMethods } from './methods.ts';
 import { namedModel } from './models.ts';
 import {
   type RunConfig,
@@ -36,7 +36,7 @@ export interface ComparisonConfig {
   readonly evaluateEvery: number;
   readonly measureBatches: number;
   readonly seeds: readonly number[];
-  readonly methods: Readonly<Record<MethodName, { readonly learningRate: number; readonly lambda: number }>>;
+  readonly methods: Readonly<Record<MainMethod, { readonly learningRate: number; readonly lambda: number }>>;
 }
 
 /**
@@ -65,8 +65,10 @@ export const quickComparison: ComparisonConfig = {
   },
 };
 
+type MainRunConfig = RunConfig & { readonly method: MainMethod };
+
 export interface ComparisonRun {
-  readonly method: MethodName;
+  readonly method: MainMethod;
   readonly seed: number;
   readonly config: RunConfig;
   readonly result: RunResult;
@@ -75,7 +77,7 @@ export interface ComparisonRun {
 export interface ComparisonWatcher {
   /** Updates done and to do, over all runs. */
   onProgress?(done: number, total: number, note: string): void;
-  onPoint?(method: MethodName, seed: number, point: RunPoint): void | Promise<void>;
+  onPoint?(method: MainMethod, seed: number, point: RunPoint): void | Promise<void>;
 }
 
 /** All methods with all seeds, one run after the other, on the device in use. */
@@ -86,10 +88,10 @@ export async function runComparison(
 ): Promise<ComparisonRun[]> {
   const images = comparisonImages(config, dataset);
   const plan = config.seeds.flatMap((seed) =>
-    methodNames.map((method) => runConfig(config, dataset, method, seed)),
+    mainMethods.map((method) => runConfig(config, dataset, method, seed)),
   );
   // A step's cost in micro-batches, a penalised one counting as three: progress goes with time, not with updates.
-  const cost = ({ method, batch, microBatch }: RunConfig) =>
+  const cost = ({ method, batch, microBatch }: MainRunConfig) =>
     (batch / microBatch) * (config.methods[method].lambda > 0 ? 3 : 1);
   const total = plan.reduce((sum, run) => sum + cost(run) * run.steps, 0);
   let before = 0;
@@ -125,9 +127,9 @@ export function comparisonImages(config: ComparisonConfig, dataset: Dataset): Ru
 function runConfig(
   config: ComparisonConfig,
   { train }: Dataset,
-  method: MethodName,
+  method: MainMethod,
   seed: number,
-): RunConfig {
+): MainRunConfig {
   const { microBatch, microBatches, steps, evaluateEvery, measureBatches } = config;
   return {
     ...config.methods[method],

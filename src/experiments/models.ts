@@ -8,6 +8,8 @@ import {
   resnet,
   type VggSpecification,
   vgg,
+  vgg11Defaults,
+  vgg16BnDefaults,
 } from '../nn/index.ts';
 
 export type ModelSpec =
@@ -55,11 +57,13 @@ export function namedModel(
       channels,
     };
   }
-  if (name === 'resnet18')
-    return { family: 'resnet', widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2], classes, channels };
-  if (name === 'vgg11') {
-    const plan: (number | 'M')[] = [64, 'M', 128, 'M', 256, 256, 'M', 512, 512, 'M', 512, 512, 'M'];
-    return { family: 'vgg', plan, hidden: [512, 512], classes, bn: false, size: height, channels };
+  const blocks = { resnet18: [2, 2, 2, 2], resnet34: [3, 4, 6, 3] };
+  if (name === 'resnet18' || name === 'resnet34') {
+    return { family: 'resnet', widths: [64, 128, 256, 512], blocks: blocks[name], classes, channels };
+  }
+  const vggs = { vgg11: vgg11Defaults, 'vgg16-bn': vgg16BnDefaults };
+  if (name === 'vgg11' || name === 'vgg16-bn') {
+    return { family: 'vgg', ...vggs[name], size: height, classes, channels };
   }
   const hidden = /^mlp\[([\d,]+)\]$/.exec(name);
   if (hidden) {
@@ -67,7 +71,7 @@ export function namedModel(
     return { family: 'mlp', inputs, hidden: hidden[1].split(',').map(Number), classes, activation: 'relu' };
   }
   throw new Error(
-    `The model '${name}' is not known; expected resnet18, vgg11, resnet[8,16] (stage widths; resnet[8,16]x[1,2] with ` +
-      'blocks) or mlp[64,32] (hidden widths).',
+    `The model '${name}' is not known; expected resnet18, resnet34, vgg11, vgg16-bn, resnet[8,16] (stage widths; ` +
+      'resnet[8,16]x[1,2] with blocks) or mlp[64,32] (hidden widths).',
   );
 }

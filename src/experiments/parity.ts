@@ -20,13 +20,20 @@ import {
 } from '../engine/index.ts';
 import type { Module } from '../nn/index.ts';
 import { parseSafetensors, type RawTensor, type SafetensorsFile } from '../nn/safetensors.ts';
-import { type Draws, type MethodName, methodNames, microStep, squaredGradientNorm } from './methods.ts';
+import {
+  type Draws,
+  forwardPass,
+  type MainMethod,
+  mainMethods,
+  microStep,
+  squaredGradientNorm,
+} from './methods.ts';
 import { buildModel, type ModelSpec } from './models.ts';
 
 export interface ParitySpec {
   readonly name?: string;
   readonly model: ModelSpec;
-  readonly method: MethodName;
+  readonly method: MainMethod;
   readonly micro_batch: number;
   readonly k: number;
   readonly lam: number;
@@ -36,7 +43,7 @@ export interface ParitySpec {
 /** Relative errors of one case. */
 export interface ParityResult {
   readonly case: string;
-  readonly method: MethodName;
+  readonly method: MainMethod;
   readonly loss: number;
   readonly penalty: number;
   readonly microNorm2: number;
@@ -96,20 +103,15 @@ async function runStep({ tensors, metadata }: SafetensorsFile, origin: string): 
       labels: () => part(toTensor(input('sampled_labels', examples))),
       direction: (classes) => reshape(slice(toTensor(input('unit', spec.k)), 0, k, k + 1), [classes]),
     };
-    const logits = model.forward(part(x));
-    const labels = part(y);
-    const step = microStep({ method: spec.method, lambda: spec.lam, microBatches: spec.k }, handles, {
-      logits,
-      labels,
-      draws,
-    });
+    const micro = forwardPass(model, part(x), part(y), draws);
+    const step = microStep({ method: spec.method, lambda: spec.lam, microBatches: spec.k }, micro);
     accumulated.forEach((total, i) => {
       assign(total, add(total, step.gradients[i]));
     });
-    const norm2 = squaredGradientNorm(crossEntropy(logits, labels), handles);
+    const norm2 = squaredGradientNorm(crossEntropy(micro.logits, micro.labels), handles);
     const values = await read(step.loss, step.penalty ?? zeros([]), norm2);
-    loss += values[0][0] / spec.k;
-    penalty += values[1][0] / spec.k;
+    loss += values[0][0];
+    penalty += values[1][0];
     microNorm2.push(values[2][0]);
   }
   const names = parameters.map(([name]) => name);
@@ -149,9 +151,9 @@ function parseSpec(text: string | undefined): ParitySpec {
       throw new Error(`${expected}; '${field}' is ${JSON.stringify(value)}, expected ${kind}.`);
     }
   }
-  if (!spec.method || !methodNames.includes(spec.method)) {
+  if (!spec.method || !mainMethods.includes(spec.method)) {
     throw new Error(
-      `${expected}; the method is ${JSON.stringify(spec.method)}, not one of ${methodNames.join(', ')}.`,
+      `${expected}; the method is ${JSON.stringify(spec.method)}, not one of ${mainMethods.join(', ')}.`,
     );
   }
   if (!spec.model?.family) throw new Error(`${expected}; the model is ${JSON.stringify(spec.model)}.`);

@@ -11,7 +11,6 @@ import {
   createGenerator,
   crossEntropy,
   eq,
-  mul,
   sqrt,
   square,
   sum,
@@ -19,22 +18,34 @@ import {
   tensor,
   zeros,
 } from '../engine/index.ts';
-import { type Module, sgd } from '../nn/index.ts';
+import { type Module, setNormBatch, sgd } from '../nn/index.ts';
 import { type Augmentation, augment, normalizer } from './augment.ts';
 import { ImageOrder, imageBatch } from './batches.ts';
 import type { Dataset, ImageSet } from './data/image-set.ts';
-import { type MethodName, microStep, randomDraws, squaredGradientNorm } from './methods.ts';
+import {
+  drawnMicroBatch,
+  drawsMicroBatch,
+  forwardPass,
+  type MethodSettings,
+  microStep,
+  needsRecordedNorm,
+  randomDraws,
+  squaredGradientNorm,
+  update,
+} from './methods.ts';
 
-export interface TrainingOptions {
-  readonly method: MethodName;
+export interface TrainingOptions extends MethodSettings {
   /** Examples per update, |B|; a multiple of microBatch. SB takes microBatch = batch. */
   readonly batch: number;
   /** Examples per forward pass, |M|. */
   readonly microBatch: number;
   readonly learningRate: number;
-  readonly lambda: number;
   readonly seed: number;
   readonly augmentation: Augmentation;
+  /** Images whose batch-norm statistics are taken together; a divisor of microBatch, which is the default. */
+  readonly normBatch?: number;
+  /** For external grafting: the norm recorded for the update that follows `step` updates. */
+  readonly recordedNorm?: (step: number) => number;
 }
 
 export interface StepMetrics {
@@ -65,7 +76,9 @@ export class Training {
   readonly #order: ImageOrder;
   readonly #measureOrder: ImageOrder;
   readonly #microBatches: number;
-  readonly #micro: (first: boolean, last: boolean) => CompiledMicro;
+  readonly #micro: (place: Place) => CompiledMicro;
+  /** The norm of another run that the next update takes its length from. */
+  readonly #recorded = tensor(1);
   readonly #measure: (pixels: Tensor, labels: Tensor) => Promise<Tensor>;
   readonly #evaluate: (pixels: Tensor, labels: Tensor) => Promise<Tensor[]>;
 
@@ -84,6 +97,10 @@ export class Training {
         `The batch, ${batch}, is larger than the ${train.count} training images of ${train.name}.`,
       );
     }
+    if (needsRecordedNorm(options.method) && !options.recordedNorm) {
+      throw new Error(`${options.method} takes its step lengths from another run; give it recorded norms.`);
+    }
+    setNormBatch(model, options.normBatch);
     this.#order = new ImageOrder(train.count, seed);
     this.#measureOrder = new ImageOrder(train.count, seed + 1);
     const normalize = normalizer(mean, std, train.scale);
@@ -105,10 +122,14 @@ export class Training {
   /** One update: K micro-batches, then the optimiser. */
   async step(): Promise<StepMetrics> {
     this.#model.train();
-    const { microBatch } = this.#options;
+    const { method, batch, microBatch, seed, recordedNorm } = this.#options;
+    const last = this.#microBatches - 1;
+    const step = Math.floor(this.#order.position / batch);
+    const drawn = drawsMicroBatch(method) ? drawnMicroBatch(seed, step, last + 1) : undefined;
+    if (recordedNorm) assign(this.#recorded, tensor(recordedNorm(step)));
     let outputs: Tensor[] = [];
-    for (let k = 0; k < this.#microBatches; k++) {
-      const micro = this.#micro(k === 0, k === this.#microBatches - 1);
+    for (let k = 0; k <= last; k++) {
+      const micro = this.#micro({ first: k === 0, last: k === last, drawn: k === drawn });
       outputs = await micro(...imageBatch(this.#train, this.#order.take(microBatch)));
     }
     const [loss, penalty, gradientNorm] = await Promise.all(outputs.map((output) => output.item()));
@@ -147,26 +168,27 @@ export class Training {
   }
 
   /** Compiled micro-batches by their place in the mini-batch: the first starts the sums, the last makes the update. */
-  #compileMicro(normalize: (pixels: Tensor) => Tensor): (first: boolean, last: boolean) => CompiledMicro {
-    const { method, lambda, seed, augmentation, learningRate } = this.#options;
+  #compileMicro(normalize: (pixels: Tensor) => Tensor): (place: Place) => CompiledMicro {
+    const { method, seed, augmentation, learningRate } = this.#options;
+    const settings = { ...this.#options, microBatches: this.#microBatches };
     const model = this.#model;
-    const microBatches = this.#microBatches;
+    const recorded = this.#recorded;
     const parameters = model.parameters();
     const optimizer = sgd(parameters, { learningRate });
     const draws = randomDraws(createGenerator(seed, streams.methods));
     const augmenting = createGenerator(seed, streams.augmentation);
-    /** Loss, penalty and gradients of the micro-batches so far. */
+    /** Loss, penalty, length and gradients of the micro-batches so far. */
     const sums = [
+      tensor(0),
       tensor(0),
       tensor(0),
       ...parameters.map(({ size, shape }) => tensor(new Float32Array(size), { shape })),
     ];
 
-    const record = (first: boolean, last: boolean, pixels: Tensor, labels: Tensor): Tensor[] => {
-      const logits = model.forward(normalize(augment(pixels, augmentation, augmenting)));
-      const step = microStep({ method, lambda, microBatches }, parameters, { logits, labels, draws });
-      const share = (value: Tensor) => mul(value, 1 / microBatches);
-      const parts = [share(step.loss), share(step.penalty ?? zeros([])), ...step.gradients];
+    const record = ({ first, last, drawn }: Place, pixels: Tensor, labels: Tensor): Tensor[] => {
+      const x = normalize(augment(pixels, augmentation, augmenting));
+      const step = microStep(settings, forwardPass(model, x, labels, draws), { drawn });
+      const parts = [step.loss, step.penalty ?? zeros([]), step.length ?? zeros([]), ...step.gradients];
       const totals = first ? parts : parts.map((part, i) => add(sums[i], part));
       if (!last) {
         sums.forEach((state, i) => {
@@ -174,18 +196,26 @@ export class Training {
         });
         return [];
       }
-      const [loss, penalty, ...gradients] = totals;
-      optimizer.step(gradients);
+      const [loss, penalty, length, ...gradients] = totals;
+      optimizer.step(update(method, gradients, { length, recorded }));
       return [loss, penalty, sqrt(gradients.map((g) => sum(square(g))).reduce((a, b) => add(a, b)))];
     };
     const compiled = new Map<string, CompiledMicro>();
-    return (first, last) => {
-      const key = `${first}${last}`;
-      const known = compiled.get(key) ?? compile((pixels, labels) => record(first, last, pixels, labels));
+    return (place) => {
+      const key = JSON.stringify(place);
+      const known = compiled.get(key) ?? compile((pixels, labels) => record(place, pixels, labels));
       compiled.set(key, known);
       return known;
     };
   }
+}
+
+/** Where in its mini-batch a micro-batch is. */
+interface Place {
+  readonly first: boolean;
+  readonly last: boolean;
+  /** Whether it is the one drawn for this update. */
+  readonly drawn: boolean;
 }
 
 type CompiledMicro = (pixels: Tensor, labels: Tensor) => Promise<Tensor[]>;

@@ -3,10 +3,15 @@ import {
   add,
   assign,
   channelStatistics,
+  expand,
   mul,
   normalizeChannels,
   ones,
+  permute,
+  reshape,
+  type Shape,
   ShapeError,
+  slice,
   type Tensor,
   zeros,
 } from '../engine/index.ts';
@@ -19,6 +24,9 @@ import { checkCount } from './specification.ts';
  * In training mean and (biased) variance are the batch's own, and each forward pass moves the running ones:
  * r <- (1 - momentum) r + momentum * batch's, with the unbiased variance. In evaluation the running ones are used.
  * Inside `withFrozenStatistics` training passes do not move them.
+ *
+ * With a `normBatch` (ghost batch norm, Hoffer et al. 2017) training takes the statistics of each `normBatch` consecutive
+ * images apart, as if they had passed one after the other: the running ones move once for each part.
  */
 export class BatchNorm2d extends Module {
   readonly weight: Tensor;
@@ -27,6 +35,8 @@ export class BatchNorm2d extends Module {
   readonly runningVariance: Tensor;
   /** i32 (PyTorch: int64): training passes so far. */
   readonly batchesTracked: Tensor;
+  /** Images whose statistics are taken together; all of the batch if undefined. */
+  normBatch: number | undefined;
   readonly #epsilon: number;
   readonly #momentum: number;
 
@@ -50,29 +60,62 @@ export class BatchNorm2d extends Module {
     if (x.shape.length !== 4 || x.shape[1] !== channels) {
       throw new ShapeError(`BatchNorm2d: expected [N,${channels},H,W], got shape [${x.shape}].`);
     }
-    const statistics = this.training
-      ? this.#batchStatistics(x)
-      : { mean: this.runningMean, variance: this.runningVariance };
-    return normalizeChannels(x, statistics, { weight: this.weight, bias: this.bias }, this.#epsilon);
+    const affine = { weight: this.weight, bias: this.bias };
+    if (!this.training) {
+      const running = { mean: this.runningMean, variance: this.runningVariance };
+      return normalizeChannels(x, running, affine, this.#epsilon);
+    }
+    const [n, c, h, w] = x.shape;
+    const images = this.normBatch ?? n;
+    const parts = n / images;
+    const count = images * h * w;
+    if (!Number.isInteger(parts) || count < 2) {
+      throw new ShapeError(this.#misfit(x, images));
+    }
+    // The parts become channels of their own: [parts, images, C, H, W] -> [images, parts C, H, W].
+    const apart = parts === 1 ? x : movedParts(x, [parts, images, c, h, w], [images, parts * c, h, w]);
+    const statistics = channelStatistics(apart);
+    if (!this.statisticsFrozen) this.#trackParts(statistics, parts, count);
+    const y = normalizeChannels(apart, statistics, repeated(affine, parts), this.#epsilon);
+    return parts === 1 ? y : movedParts(y, [images, parts, c, h, w], x.shape);
   }
 
-  #batchStatistics(x: Tensor): { mean: Tensor; variance: Tensor } {
-    const count = x.size / this.weight.size;
-    if (count < 2) {
-      throw new ShapeError(
-        `BatchNorm2d: training needs two values or more per channel, got shape [${x.shape}].`,
-      );
+  #misfit({ shape }: Tensor, images: number): string {
+    return shape[0] % images === 0
+      ? `BatchNorm2d: training needs two values or more per channel, got shape [${shape}] in parts of ${images}.`
+      : `BatchNorm2d: normBatch is ${images}, which does not divide the ${shape[0]} images of shape [${shape}].`;
+  }
+
+  /** Moves the running statistics by those of each part, in order: r <- (1 - momentum) r + momentum * part's. */
+  #trackParts({ mean, variance }: { mean: Tensor; variance: Tensor }, parts: number, count: number): void {
+    const channels = this.weight.size;
+    const part = (all: Tensor, k: number) => slice(all, 0, k * channels, (k + 1) * channels);
+    for (let k = 0; k < parts; k++) {
+      this.#track(this.runningMean, part(mean, k));
+      this.#track(this.runningVariance, mul(part(variance, k), count / (count - 1)));
     }
-    const statistics = channelStatistics(x);
-    if (!this.statisticsFrozen) {
-      this.#track(this.runningMean, statistics.mean);
-      this.#track(this.runningVariance, mul(statistics.variance, count / (count - 1)));
-      assign(this.batchesTracked, add(this.batchesTracked, 1));
-    }
-    return statistics;
+    assign(this.batchesTracked, add(this.batchesTracked, parts));
   }
 
   #track(running: Tensor, current: Tensor): void {
     assign(running, add(mul(running, 1 - this.#momentum), mul(current, this.#momentum)));
   }
+}
+
+/** Reshapes x to five dims `from`, exchanges the first two, and reshapes to `to`. */
+function movedParts(x: Tensor, from: Shape, to: Shape): Tensor {
+  return reshape(permute(reshape(x, from), [1, 0, 2, 3, 4]), to);
+}
+
+/** Weight and bias [C] for each of `parts` side by side: [parts C]. */
+function repeated(affine: { weight: Tensor; bias: Tensor }, parts: number): { weight: Tensor; bias: Tensor } {
+  if (parts === 1) return affine;
+  const repeat = (x: Tensor) => reshape(expand(x, [parts, x.size]), [parts * x.size]);
+  return { weight: repeat(affine.weight), bias: repeat(affine.bias) };
+}
+
+/** Sets `normBatch` on every batch norm of a model. */
+export function setNormBatch(model: Module, images: number | undefined): void {
+  if (images !== undefined) checkCount('setNormBatch', 'images', images);
+  for (const module of model.modules()) if (module instanceof BatchNorm2d) module.normBatch = images;
 }

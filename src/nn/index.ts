@@ -1,8 +1,8 @@
 /** The public names of nn: modules, models, initialisers, optimisers, the safetensors format. */
 export * from './activations.ts';
-export { BatchNorm2d } from './batch-norm2d.ts';
+export { BatchNorm2d, setNormBatch } from './batch-norm2d.ts';
 export { Dropout } from './dropout.ts';
-export { biasUniform, kaimingUniform } from './init.ts';
+export { biasUniform, kaimingNormal, kaimingUniform } from './init.ts';
 export { Conv2d, Linear } from './layers.ts';
 export * from './models.ts';
 export { Module } from './module.ts';

@@ -1,5 +1,5 @@
 /** PyTorch's default initial values. */
-import { type Generator, type Shape, type Tensor, uniform } from '../engine/index.ts';
+import { type Generator, normal, type Shape, type Tensor, uniform } from '../engine/index.ts';
 
 /**
  * f32 uniform over [-b, b), b = gain sqrt(3 / fanIn), gain = sqrt(2 / (1 + a^2)): He's initialisation for a leaky ReLU of
@@ -18,4 +18,17 @@ export function kaimingUniform(
 /** f32 [size] uniform over [-b, b), b = 1 / sqrt(fanIn): the bias of PyTorch's linear and convolution layers. */
 export function biasUniform(generator: Generator, size: number, fanIn: number): Tensor {
   return kaimingUniform(generator, [size], { fanIn });
+}
+
+/**
+ * f32 normal with mean 0 and deviation sqrt(2 / fanOut): He's initialisation for ReLU that keeps the size of gradients
+ * (PyTorch's `kaiming_normal_` with `mode='fan_out'`). For a convolution fanOut = K R S.
+ */
+export function kaimingNormal(
+  generator: Generator,
+  shape: Shape,
+  { fanOut }: { readonly fanOut: number },
+): Tensor {
+  if (!(fanOut > 0)) throw new RangeError(`kaimingNormal: fanOut is ${fanOut}, expected more than 0.`);
+  return normal(generator, shape, 0, Math.sqrt(2 / fanOut));
 }

@@ -6,9 +6,11 @@ import {
   type Generator,
   matmul,
   reshape,
+  type Shape,
   ShapeError,
   type Tensor,
   transpose,
+  zeros,
 } from '../engine/index.ts';
 import { biasUniform, kaimingUniform } from './init.ts';
 import { Module } from './module.ts';
@@ -19,6 +21,8 @@ interface Initialisation {
   readonly generator: Generator;
   /** Whether a bias is added; true by default. */
   readonly bias?: boolean;
+  /** Initial weights of a shape, where they are not PyTorch's default; the bias then starts at 0. */
+  readonly weights?: (shape: Shape) => Tensor;
 }
 
 /** y = x weight^T + bias (PyTorch's `Linear`): x [..., inputs] -> [..., outputs], weight [outputs, inputs]. */
@@ -26,12 +30,13 @@ export class Linear extends Module {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
 
-  constructor(inputs: number, outputs: number, { generator, bias = true }: Initialisation) {
+  constructor(inputs: number, outputs: number, { bias = true, ...initial }: Initialisation) {
     super();
     checkCount('Linear', 'inputs', inputs);
     checkCount('Linear', 'outputs', outputs);
-    this.weight = this.parameter('weight', kaimingUniform(generator, [outputs, inputs], { fanIn: inputs }));
-    this.bias = bias ? this.parameter('bias', biasUniform(generator, outputs, inputs)) : undefined;
+    const start = initialValues([outputs, inputs], inputs, initial);
+    this.weight = this.parameter('weight', start.weight());
+    this.bias = bias ? this.parameter('bias', start.bias()) : undefined;
   }
 
   override forward(x: Tensor): Tensor {
@@ -58,7 +63,7 @@ export class Conv2d extends Module {
     inputChannels: number,
     outputChannels: number,
     window: number | readonly [number, number],
-    { generator, bias = true, ...options }: Initialisation & Conv2dOptions,
+    { generator, weights, bias = true, ...options }: Initialisation & Conv2dOptions,
   ) {
     super();
     const [r, s] = typeof window === 'number' ? [window, window] : window;
@@ -74,14 +79,29 @@ export class Conv2d extends Module {
       );
     }
     const shape = [outputChannels, inputChannels / groups, r, s];
-    const fanIn = shape[1] * r * s;
+    const start = initialValues(shape, shape[1] * r * s, { generator, weights });
     this.#options = options;
-    this.weight = this.parameter('weight', kaimingUniform(generator, shape, { fanIn }));
-    this.bias = bias ? this.parameter('bias', biasUniform(generator, outputChannels, fanIn)) : undefined;
+    this.weight = this.parameter('weight', start.weight());
+    this.bias = bias ? this.parameter('bias', start.bias()) : undefined;
   }
 
   override forward(x: Tensor): Tensor {
     const product = conv2d(x, this.weight, this.#options);
     return this.bias ? add(product, reshape(this.bias, [1, this.bias.size, 1, 1])) : product;
   }
+}
+
+/** Initial weights of a shape, the first dim counting outputs, and of a bias. */
+function initialValues(
+  shape: Shape,
+  fanIn: number,
+  { generator, weights }: Initialisation,
+): { weight: () => Tensor; bias: () => Tensor } {
+  const [outputs] = shape;
+  return weights
+    ? { weight: () => weights(shape), bias: () => zeros([outputs]) }
+    : {
+        weight: () => kaimingUniform(generator, shape, { fanIn }),
+        bias: () => biasUniform(generator, outputs, fanIn),
+      };
 }

@@ -1,5 +1,5 @@
 /** What all layers and models share: named parameters, buffers and children, found in the order they were registered. */
-import { assign, type Tensor, tensor } from '../engine/index.ts';
+import { state, type Tensor } from '../engine/index.ts';
 import { type LoadResult, loadState, type StateValues } from './state.ts';
 
 /**
@@ -11,6 +11,7 @@ import { type LoadResult, loadState, type StateValues } from './state.ts';
 export abstract class Module {
   #training = true;
   #statisticsFrozen = false;
+  #repeating = false;
   readonly #parameters = new Map<string, Tensor>();
   readonly #buffers = new Map<string, Tensor>();
   readonly #children = new Map<string, Module>();
@@ -25,6 +26,11 @@ export abstract class Module {
   /** Whether batch norm leaves its running statistics as they are. */
   get statisticsFrozen(): boolean {
     return this.#statisticsFrozen;
+  }
+
+  /** Whether this is a forward pass of images that have been passed before: dropout takes the masks of that pass. */
+  get repeating(): boolean {
+    return this.#repeating;
   }
 
   /** Switches this module and all below it to training behaviour. */
@@ -49,6 +55,20 @@ export abstract class Module {
       return record();
     } finally {
       for (const module of thawed) module.#statisticsFrozen = false;
+    }
+  }
+
+  /**
+   * Runs `record`, which records the last forward pass once more, with other parameters: running statistics are left
+   * untouched, and dropout takes the masks of the last pass instead of drawing new ones.
+   */
+  repeatingPass<Result>(record: () => Result): Result {
+    const modules = this.modules().filter((module) => !module.#repeating);
+    for (const module of modules) module.#repeating = true;
+    try {
+      return this.withFrozenStatistics(record);
+    } finally {
+      for (const module of modules) module.#repeating = false;
     }
   }
 
@@ -86,12 +106,12 @@ export abstract class Module {
 
   /** Registers a parameter that starts as `initial`; to be called in the constructor, in PyTorch's order. */
   protected parameter(name: string, initial: Tensor): Tensor {
-    return register(this.#parameters, name, stateOf(initial));
+    return register(this.#parameters, name, state(initial));
   }
 
   /** Registers a buffer that starts as `initial`. */
   protected buffer(name: string, initial: Tensor): Tensor {
-    return register(this.#buffers, name, stateOf(initial));
+    return register(this.#buffers, name, state(initial));
   }
 
   protected child<Child extends Module>(name: string, module: Child): Child {
@@ -111,11 +131,4 @@ function register<Base, Value extends Base>(table: Map<string, Base>, name: stri
   if (table.has(name)) throw new Error(`Module: "${name}" is registered twice.`);
   table.set(name, value);
   return value;
-}
-
-/** A leaf, which can be assigned later, with a value that may have been computed. */
-function stateOf(initial: Tensor): Tensor {
-  const state = tensor(new Uint8Array(initial.size), { shape: initial.shape, dtype: initial.dtype });
-  assign(state, initial);
-  return state;
 }

@@ -92,6 +92,7 @@ export const contractions: readonly Row[] = [
       use((x) => adaptiveAvgPool2d(x, 2), [1, 2, 4, 2]),
       use((x) => square(adaptiveAvgPool2d(x, [2, 3])), [1, 1, 5, 4]),
       use((x) => adaptiveAvgPool2d(x, 3), [1, 2, 2, 2]),
+      use((x) => square(adaptiveAvgPool2d(x, 7)), [1, 2, 1, 1]),
       use((x) => adaptiveAvgPool2d(x, 1), [2, 1, 3, 2]),
     ],
   },

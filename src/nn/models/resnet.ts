@@ -32,6 +32,14 @@ export function resnet18(
   return resnet({ ...specification, widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2] }, generator);
 }
 
+/** `resnet` of the same widths with 3, 4, 6 and 3 blocks: ResNet-34. */
+export function resnet34(
+  specification: Pick<ResnetSpecification, 'classes' | 'channels'>,
+  generator: Generator,
+): Module {
+  return resnet({ ...specification, widths: [64, 128, 256, 512], blocks: [3, 4, 6, 3] }, generator);
+}
+
 class Resnet extends Module {
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
