@@ -36,6 +36,9 @@ function madeUpRuns(outcomes: Readonly<Record<MainMethod, Outcome>>): Comparison
         validationAccuracy: accuracy / 100,
         microGradientNorm2,
         microGradientNorm: Math.sqrt(microGradientNorm2),
+        updateNorm: 1,
+        imagesPerSecond: 1,
+        peakBytes: 1,
         seconds: step,
       });
       return {

@@ -34,7 +34,7 @@ const config: RunConfig = {
 };
 
 /** All but what the clock says. */
-const untimed = ({ seconds: _, ...rest }: RunPoint) => rest;
+const untimed = ({ seconds: _, imagesPerSecond: __, peakBytes: ___, ...rest }: RunPoint) => rest;
 
 /** The accuracy of a model as `runTraining` measures it. */
 function accuracyOf(model: Module, set: typeof test): Promise<number> {

@@ -85,7 +85,7 @@ async function plainOutcome(device: Device, changes: Partial<TrainingOptions>, s
   const order = new ImageOrder(train.count, seed);
   const draws = randomDraws(createGenerator(seed, 1));
   const normalize = normalizer(mean, std, train.scale);
-  const metrics: StepMetrics[] = [];
+  const metrics: Pick<StepMetrics, 'loss' | 'penalty' | 'gradientNorm'>[] = [];
   for (let step = 0; step < steps; step++) {
     let [loss, penalty, length] = [0, 0, 0];
     const chosen = drawnMicroBatch(seed, step, microBatches);

@@ -37,12 +37,16 @@ export function tuneOptions(): [Option, Option] {
 }
 
 /**
- * Makes the chosen device the one in use, and announces it in one line on stderr.
+ * Makes the chosen device the one in use, and announces it in one line on stderr. `variants` are kernels to use whatever
+ * is measured: those of the run that is continued.
  *
  * @throws Error, with what to do, if there is no such adapter or it gives no device.
  */
-export async function useAdapter({ adapter, tune }: AdapterOptions): Promise<NodeDevice> {
-  const found = await requestNodeDevice(adapter, { tune, onCompile: showCompiling() });
+export async function useAdapter(
+  { adapter, tune }: AdapterOptions,
+  variants?: ReadonlyMap<string, string>,
+): Promise<NodeDevice> {
+  const found = await requestNodeDevice(adapter, { tune, variants, onCompile: showCompiling() });
   setDevice(found.device);
   console.error(describeAdapter(found.adapter));
   return found;

@@ -5,7 +5,9 @@ import { addBench } from './bench.ts';
 import { addData } from './data.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
+import { addExport } from './export.ts';
 import { addParity } from './parity.ts';
+import { addRuns } from './runs.ts';
 import { addTrain } from './train.ts';
 
 const program = new Command('regrad')
@@ -21,7 +23,9 @@ addBench(program);
 addData(program);
 addDemo(program);
 addDoctor(program);
+addExport(program);
 addParity(program);
+addRuns(program);
 addTrain(program);
 
 try {

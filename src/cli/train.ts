@@ -1,198 +1,235 @@
-/** `regrad train`: one run with one method, in a folder of its own. */
-import { join } from 'node:path';
+/** `regrad train`: one run with one method, in a folder of its own, begun or continued. */
 import { type Command, Option } from 'commander';
-import { type Dataset, subset } from '../experiments/data/image-set.ts';
-import { loadDataset } from '../experiments/data/load-dataset.ts';
-import { protocolImages, type Selection, selections } from '../experiments/data/protocol.ts';
+import type { RunConfig } from '../experiments/config.ts';
 import {
-  hasPenalty,
-  type MethodName,
-  methodNames,
-  needsRadius,
-  needsRecordedNorm,
-} from '../experiments/methods.ts';
-import { namedModel } from '../experiments/models.ts';
-import { createProgress } from '../experiments/progress.ts';
-import { recordEnvironment, withRunFolder } from '../experiments/run-folder.ts';
-import { type RunConfig, type RunImages, type RunResult, runTraining } from '../experiments/run-training.ts';
-import { saveWeights } from '../nn/index.ts';
+  type ConfigSource,
+  configFrom,
+  presetSource,
+  readConfigFile,
+  settingSource,
+} from '../experiments/config-sources.ts';
+import { loadDataset } from '../experiments/data/load-dataset.ts';
+import { type Selection, selections } from '../experiments/data/protocol.ts';
+import { methodNames } from '../experiments/methods.ts';
+import { findRun, InterruptedRun, runInFolder } from '../experiments/run-in-folder.ts';
+import { type RunInputs, runInputs } from '../experiments/run-inputs.ts';
+import { readConfig, readPoints, runFolder, type StoredResult } from '../experiments/run-store.ts';
+import type { RunPoint } from '../experiments/run-training.ts';
+import { formatTable } from '../experiments/table.ts';
 import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
 import { parseAmount, parseCount, parsePositive, parseSeed } from './numbers.ts';
+import { watchTraining } from './training-display.ts';
 
-interface Options extends AdapterOptions {
-  readonly method: string;
-  readonly data: string;
-  readonly model: string;
-  readonly batch: number;
+/** Keys of a configuration that have an option of their own. */
+interface Shortcuts {
+  readonly method?: string;
+  readonly data?: string;
+  readonly model?: string;
+  readonly batch?: number;
   readonly microBatch?: number;
-  readonly lr: number;
+  readonly lr?: number;
   readonly lambda?: number;
-  readonly steps: number;
-  readonly seed: number;
+  readonly steps?: number;
+  readonly seed?: number;
   readonly evaluateEvery?: number;
-  readonly measureBatches: number;
+  readonly measureBatches?: number;
   readonly trainImages?: number;
   readonly validationImages?: number;
-  readonly selection: Selection;
+  readonly selection?: Selection;
   readonly augment?: boolean;
-  readonly out?: string;
+  readonly checkpointEvery?: number;
 }
 
-/** The methods that need no more than lambda. */
-const offered = methodNames.filter((method) => !needsRadius(method) && !needsRecordedNorm(method));
+interface Options extends AdapterOptions, Shortcuts {
+  readonly preset?: string;
+  readonly config?: string;
+  readonly set: readonly string[];
+  readonly runs: string;
+  readonly out?: string;
+  readonly resume?: string;
+}
+
+const exitCodes = `
+Sources of the configuration, each over the one before: --preset, --config, the options, --set.
+Exit codes: 0 done, 4 the loss was lost, 130 interrupted (a checkpoint is written first), 1 an error, 2 wrong usage.
+The same command continues a run that was interrupted or killed, and leaves alone one that is done.`;
 
 export function addTrain(program: Command): void {
   const [tune, noTune] = tuneOptions();
   program
     .command('train')
     .description('Train a model with one of the methods, and keep its metrics in a run folder.')
+    .option('--preset <name>', 'a configuration by name, as optdigits-resnet-gn')
+    .option('--config <file>', 'a YAML or JSON file with a configuration')
+    .option('--set <key=value>', 'set one key, as norms.hold=10; may be repeated', collect, [])
     .addOption(
-      new Option('--method <name>', 'the method')
-        .choices([...offered, ...offered.map(lower)])
-        .makeOptionMandatory(),
+      new Option('--method <name>', 'the method').choices([...methodNames, ...methodNames.map(lower)]),
     )
-    .requiredOption(
-      '--data <set>',
-      'optdigits, fashion-mnist, a fetched set (see regrad data list), or NAME:DIR',
-    )
+    .option('--data <set>', 'optdigits, fashion-mnist, a fetched set (see regrad data list), or NAME:DIR')
     .option(
       '--model <name>',
-      'resnet18, resnet34, vgg11, vgg16-bn, resnet[8,16] (stage widths) or mlp[64,32]',
-      'resnet[8,16]',
+      'resnet18, resnet34, vgg11, vgg16-bn, resnet[8,16] (stage widths) or mlp[64,32] (default: resnet[8,16])',
     )
-    .requiredOption('--batch <count>', 'examples per update', parseCount)
+    .option('--batch <count>', 'examples per update', parseCount)
     .option('--micro-batch <count>', 'examples per forward pass (default: the batch)', parseCount)
-    .requiredOption('--lr <number>', 'learning rate', parsePositive)
-    .option('--lambda <number>', 'weight of the penalty, for the methods that have one', parseAmount)
-    .requiredOption('--steps <count>', 'updates', parseCount)
-    .option('--seed <number>', 'decides weights, order and draws', parseSeed, 0)
+    .option('--lr <number>', 'learning rate', parsePositive)
+    .option('--lambda <number>', 'weight of the penalty, for methods that have one', parseAmount)
+    .option('--steps <count>', 'updates', parseCount)
+    .option('--seed <number>', 'decides weights, order and draws (default: 0)', parseSeed)
     .option(
       '--evaluate-every <count>',
       'updates between evaluations (default: a tenth of the steps)',
       parseCount,
     )
-    .option('--measure-batches <count>', 'micro-batches per gradient norm measured', parseCount, 4)
+    .option('--measure-batches <count>', 'micro-batches per gradient norm measured (default: 4)', parseCount)
     .option('--train-images <count>', 'use a class-balanced part of the training images', parseCount)
     .option('--validation-images <count>', 'training images held out (default: a fifth)', parseCount)
     .addOption(
       new Option(
         '--selection <images>',
-        "select checkpoints on training images held out, or as the paper's released code does " +
+        "select checkpoints on training images held out (default), or as the paper's released code does " +
           '(for CIFAR-10 on the official test images, and report on those held out)',
-      )
-        .choices(selections)
-        .default('held-out'),
+      ).choices(selections),
     )
     .option('--augment', 'random crops and flips (default: for CIFAR only)')
     .option('--no-augment', 'no random crops and flips')
-    .option('--out <folder>', 'where the run goes (default: runs/METHOD-MODEL-sSEED-TIME)')
+    .option('--checkpoint-every <count>', 'updates between checkpoints (default: as evaluations)', parseCount)
+    .option('--runs <folder>', 'where run folders are, each named by the hash of its configuration', 'runs')
+    .option('--out <folder>', 'a run folder of another name')
+    .option('--resume <folder>', 'continue the run in this folder, with its own configuration')
     .addOption(adapterOption())
     .addOption(tune)
     .addOption(noTune)
+    .addHelpText('after', exitCodes)
     .action(train);
 }
 
 async function train(options: Options): Promise<void> {
-  const dataset = await loadDataset(options.data);
-  const config = resolveConfig(options, dataset);
-  const images = selectImages(options, dataset);
-  const time = new Date().toISOString().replace(/[-:]|\..*/g, '');
-  const folder =
-    options.out ?? join('runs', `${lower(config.method)}-${options.model}-s${config.seed}-${time}`);
-  await useAdapter(options);
-  const result = await withRunFolder(folder, async (run) => {
-    await run.writeJson('config.json', {
-      ...config,
-      data: options.data,
-      decoder: dataset.decoder,
-      selection: options.selection,
-      trainImages: images.train.count,
-      validationImages: images.validation.count,
-    });
-    const keepEnvironment = await recordEnvironment(run);
-    const progress = createProgress({ total: config.steps, label: `${config.method} seed ${config.seed}` });
-    let note = '';
-    try {
-      const { points, ...rest } = await runTraining(config, images, {
-        onStep: (step) => progress.update(step, note),
-        onPoint: async (point) => {
-          note = `loss ${point.trainLoss.toPrecision(4)}, validation ${percent(point.validationAccuracy)}`;
-          progress.update(point.step, note);
-          await run.append('metrics.jsonl', point);
-          await keepEnvironment();
-        },
-        onFinish: async (model) => run.write('weights.safetensors', await saveWeights(model)),
-      });
-      await keepEnvironment();
-      await run.writeJson('result.json', rest);
-      return { points, ...rest };
-    } finally {
-      progress.stop();
-    }
-  });
-  report(result, folder);
-  if (options.selection === 'official') {
-    console.log(`selected on: ${images.validation.name}; tested on: ${images.test.name}`);
+  const config = options.resume === undefined ? await configOf(options) : await resumedConfig(options);
+  const folder = options.resume ?? options.out ?? runFolder(options.runs, config);
+  const known = await findRun(folder, config);
+  if (known.result) {
+    console.error(`${folder} is done already; nothing was trained.`);
+    report(config, known.result, await readPoints(folder), folder);
+    return;
+  }
+  const inputs = await runInputs(config, await loadDataset(config.data));
+  await useAdapter(options, known.variants);
+  const watch = watchTraining(config);
+  try {
+    const result = await runInFolder(folder, config, inputs, watch);
+    watch.stop();
+    report(config, result, await readPoints(folder), folder, inputs);
+  } catch (error) {
+    if (!(error instanceof InterruptedRun)) throw error;
+    watch.stop();
+    console.error(`interrupted after step ${error.step}; continue with: regrad train --resume ${folder}`);
+    process.exitCode = 130;
+  } finally {
+    watch.stop();
   }
 }
 
-function report(result: RunResult, folder: string): void {
-  if (result.status === 'diverged') {
+async function resumedConfig({
+  resume = '',
+  out,
+  preset,
+  config,
+  set,
+  ...rest
+}: Options): Promise<RunConfig> {
+  const given = Object.keys(shortcutValues(rest));
+  if (out !== undefined || preset !== undefined || config !== undefined || set.length + given.length > 0) {
     throw new Error(
-      `The loss stopped being a number at step ${result.points.at(-1)?.step}; the run is kept in ${folder}. ` +
-        'Try a smaller --lr or --lambda.',
+      '--resume takes the configuration in the folder; leave out everything that would change it.',
     );
   }
+  return readConfig(resume);
+}
+
+async function configOf({ preset, config, set, ...rest }: Options): Promise<RunConfig> {
+  const sources: ConfigSource[] = [];
+  if (preset !== undefined) sources.push(presetSource(preset));
+  if (config !== undefined) sources.push(await readConfigFile(config));
+  const values = shortcutValues(rest);
+  if (Object.keys(values).length > 0) sources.push({ where: 'options', values });
+  return configFrom([...sources, ...set.map(settingSource)]);
+}
+
+/** The options that were given, by their keys. */
+function shortcutValues(options: Shortcuts): Record<string, unknown> {
+  const { method, data, model, batch, microBatch, lr: learningRate, lambda, steps, seed } = options;
+  const {
+    evaluateEvery,
+    measureBatches,
+    trainImages,
+    validationImages,
+    selection,
+    augment,
+    checkpointEvery,
+  } = options;
+  const what = { method, data, model, batch, microBatch, learningRate, lambda, steps, seed };
+  const how = {
+    evaluateEvery,
+    measureBatches,
+    trainImages,
+    validationImages,
+    selection,
+    augment,
+    checkpointEvery,
+  };
+  return Object.fromEntries(Object.entries({ ...what, ...how }).filter(([, value]) => value !== undefined));
+}
+
+function report(
+  config: RunConfig,
+  result: StoredResult,
+  points: readonly RunPoint[],
+  folder: string,
+  inputs?: RunInputs,
+): void {
+  if (result.status === 'diverged') {
+    console.error(
+      `diverged: the loss was ${points.at(-1)?.trainLoss} at step ${points.at(-1)?.step}; the run is kept in ${folder}. ` +
+        'Try a smaller learning rate or lambda.',
+    );
+    process.exitCode = 4;
+    return;
+  }
+  console.log(pointsTable(points, result));
   console.log(
     `test accuracy ${percent(result.testAccuracy)} (checkpoint of step ${result.bestStep}, validation ` +
       `${percent(result.bestValidationAccuracy)}), average micro-batch gradient norm squared ` +
       `${result.averageMicroGradientNorm2.toPrecision(3)}, ${result.seconds.toFixed(1)} s; in ${folder}`,
   );
+  if (config.selection === 'official' && inputs) {
+    const { validation, test } = inputs.images;
+    console.log(`selected on: ${validation.name}; tested on: ${test.name}`);
+  }
 }
 
-function resolveConfig(options: Options, { train }: Dataset): RunConfig {
-  const method = offered.find((name) => lower(name) === lower(options.method)) as MethodName;
-  if (hasPenalty(method) && options.lambda === undefined) {
-    throw new Error(`The method ${method} penalises a gradient; give its weight: --lambda NUMBER.`);
-  }
-  if (!hasPenalty(method) && options.lambda) {
-    throw new Error(`The method ${method} has no penalty; leave out --lambda.`);
-  }
-  const microBatch = options.microBatch ?? options.batch;
-  if (options.batch % microBatch !== 0) {
-    throw new Error(`--batch ${options.batch} must be a multiple of --micro-batch ${microBatch}.`);
-  }
-  if (method === 'SB' && microBatch !== options.batch) {
-    throw new Error(
-      `SB makes an update from every micro-batch: give --batch ${microBatch}, or take --method lb.`,
-    );
-  }
-  return {
-    method,
-    model: namedModel(options.model, train.classes, train.shape),
-    batch: options.batch,
-    microBatch,
-    learningRate: options.lr,
-    lambda: options.lambda ?? 0,
-    steps: options.steps,
-    seed: options.seed,
-    evaluateEvery: options.evaluateEvery ?? Math.max(1, Math.floor(options.steps / 10)),
-    measureBatches: options.measureBatches,
-    augment: options.augment ?? options.data.startsWith('cifar'),
-  };
+/** The run at a glance: a dozen evaluations, among them the best and the last. */
+function pointsTable(points: readonly RunPoint[], { bestStep }: StoredResult): string {
+  const stride = Math.ceil(points.length / 10);
+  const shown = points.filter(
+    ({ step }, at) => at % stride === 0 || step === bestStep || at === points.length - 1,
+  );
+  return formatTable(
+    ['step', 'epoch', 'loss', 'validation, %', 'gradient norm²', 'update norm', 'images/s'],
+    shown.map((point) => [
+      point.step === bestStep ? `${point.step} (best)` : point.step,
+      point.epoch.toFixed(1),
+      point.trainLoss.toPrecision(4),
+      (100 * point.validationAccuracy).toFixed(2),
+      point.microGradientNorm2.toPrecision(3),
+      point.updateNorm.toPrecision(3),
+      Math.round(point.imagesPerSecond),
+    ]),
+  );
 }
 
-function selectImages(options: Options, dataset: Dataset): RunImages {
-  const { mean, std } = dataset;
-  const held = options.validationImages ?? Math.max(1, Math.floor(dataset.train.count / 5));
-  const { train, validation, test } = protocolImages(dataset, held, options.selection);
-  const part = options.trainImages === undefined ? train : subset(train, options.trainImages);
-  if (options.batch > part.count) {
-    throw new Error(
-      `--batch ${options.batch} is more than the ${part.count} training images; take a smaller one.`,
-    );
-  }
-  return { mean, std, test, train: part, validation };
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
 }
 
 function lower(name: string): string {

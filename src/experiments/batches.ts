@@ -4,15 +4,15 @@ import { philox } from '../engine/ops/random.ts';
 import type { ImageSet } from './data/image-set.ts';
 
 /**
- * An endless stream of image numbers: one seeded permutation after another, an epoch each. Batches are cut from the
- * stream, so every one is full and an epoch's remainder opens the next batch. A pure function of (seed, position).
+ * An endless stream of image numbers: one seeded permutation after another, an epoch each. A pure function of
+ * (seed, position).
  */
 export class ImageOrder {
   readonly #count: number;
   readonly #seed: number;
   #epoch = -1;
   #permutation: Uint32Array = new Uint32Array();
-  /** Images taken so far. */
+  /** Images taken so far; set it to go elsewhere. */
   position = 0;
 
   constructor(count: number, seed: number) {
@@ -33,6 +33,52 @@ export class ImageOrder {
     }
     return this.#permutation[this.position++ % this.#count];
   }
+}
+
+/** What becomes of the images that are left at the end of an epoch; see `updateAt`. */
+export const lastBatches = ['partial', 'nominal', 'full'] as const;
+export type LastBatch = (typeof lastBatches)[number];
+
+export interface Batching {
+  /** Training images. */
+  readonly count: number;
+  /** |B|, a multiple of |M|. */
+  readonly batch: number;
+  /** |M| */
+  readonly microBatch: number;
+  readonly lastBatch: LastBatch;
+}
+
+export interface UpdateImages {
+  /** Where in the order of images the update begins. */
+  readonly position: number;
+  /** Its micro-batches: how many images each holds, and by what its mean gradient is divided before all are summed. */
+  readonly microBatches: readonly { readonly size: number; readonly divisor: number }[];
+}
+
+/**
+ * The images of the update that follows `updates` updates. An epoch's last update is made of the images that are left, and
+ * so is its last micro-batch M. The divisors are |B| / |M| with the true counts ('partial'), so that the gradient is the mean
+ * over examples; or always the nominal K, as in the released code ('nominal'). With 'full' there is no end of an epoch:
+ * the batch is filled from the next one.
+ */
+export function updateAt(updates: number, { count, batch, microBatch, lastBatch }: Batching): UpdateImages {
+  const nominal = batch / microBatch;
+  if (lastBatch === 'full') {
+    const microBatches = Array.from({ length: batch / microBatch }, () => ({
+      size: microBatch,
+      divisor: nominal,
+    }));
+    return { position: updates * batch, microBatches };
+  }
+  const perEpoch = Math.ceil(count / batch);
+  const begin = (updates % perEpoch) * batch;
+  const images = Math.min(batch, count - begin);
+  const microBatches = Array.from({ length: Math.ceil(images / microBatch) }, (_, k) => {
+    const size = Math.min(microBatch, images - k * microBatch);
+    return { size, divisor: lastBatch === 'nominal' ? nominal : images / size };
+  });
+  return { position: Math.floor(updates / perEpoch) * count + begin, microBatches };
 }
 
 /** 0 to count - 1 ordered by Philox words keyed by the seed, one block per position. */

@@ -32,8 +32,8 @@ import {
 
 export { type Draws, drawnMicroBatch, randomDraws } from './methods/draws.ts';
 export { forwardPass, type MicroBatch } from './methods/micro-batch.ts';
-export { squaredGradientNorm } from './methods/norm.ts';
-export { heldNorm } from './methods/recorded-norms.ts';
+export { squaredGradientNorm, squaredNorm } from './methods/norm.ts';
+export { heldNorm, type RecordedNorm } from './methods/recorded-norms.ts';
 
 interface Method {
   /** S_M of the penalty lambda R_M, R_M = || dS_M/dtheta ||^2. */

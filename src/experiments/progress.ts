@@ -4,6 +4,8 @@ import { SingleBar } from 'cli-progress';
 export interface Progress {
   /** `done` of the total are done; `note` is shown behind the numbers. */
   update(done: number, note?: string): void;
+  /** Prints a line of its own, above the bar. */
+  print(line: string): void;
   /** Shows the last state and ends the display. More updates are ignored. */
   stop(): void;
 }
@@ -73,6 +75,10 @@ function createBar(options: ProgressOptions): Progress {
   display.start(total, start, payload(start));
   return {
     update: (done, note) => display.update(done, payload(done, note)),
+    print: (line) => {
+      // Over the bar, which is drawn anew below with the next update.
+      stream.write(`\r\u001b[2K${line}\n`);
+    },
     stop: () => display.stop(),
   };
 }
@@ -99,6 +105,9 @@ function createLines(options: ProgressOptions): Progress {
       if (now() - shownAt >= 1000 * interval) {
         show();
       }
+    },
+    print: (line) => {
+      stream.write(`${line}\n`);
     },
     stop() {
       stopped = true;

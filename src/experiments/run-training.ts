@@ -1,31 +1,40 @@
 /** One run: train with a method, look at it now and then, and report the checkpoint that did best in validation. */
-import { assign, createGenerator, read, tensor } from '../engine/index.ts';
+import {
+  assign,
+  createGenerator,
+  currentDevice,
+  type NumberArray,
+  read,
+  type Tensor,
+  tensor,
+} from '../engine/index.ts';
 import type { Module } from '../nn/index.ts';
 import { cifarAugmentation, noAugmentation } from './augment.ts';
 import type { Dataset, ImageSet } from './data/image-set.ts';
-import type { MethodName } from './methods.ts';
+import type { RecordedNorm } from './methods.ts';
 import { buildModel, type ModelSpec } from './models.ts';
-import { Training } from './training.ts';
+import { Training, type TrainingOptions } from './training.ts';
 
-export interface RunConfig {
-  readonly method: MethodName;
-  readonly model: ModelSpec;
-  /** Examples per update, |B|. */
-  readonly batch: number;
-  /** Examples per micro-batch, |M|. For SB both are the same. */
-  readonly microBatch: number;
-  readonly learningRate: number;
+/** What the loop needs of a run's configuration. */
+export interface RunSettings extends Omit<TrainingOptions, 'augmentation'> {
   readonly lambda: number;
+  readonly model: ModelSpec;
   /** Updates. */
   readonly steps: number;
-  readonly seed: number;
   /** Updates between two evaluations; the last update is always evaluated. */
   readonly evaluateEvery: number;
   /** Micro-batches over which the gradient norm is averaged at an evaluation. */
   readonly measureBatches: number;
   /** Random crops and flips, as the paper does for CIFAR. */
   readonly augment: boolean;
+  /** Updates between two norms that are recorded for another run; none by default. */
+  readonly recordNormsEvery?: number | null;
+  /** The training loss that counts as lost; by default only one that is no number. */
+  readonly divergedAbove?: number;
 }
+
+/** The older name. */
+export type RunConfig = RunSettings;
 
 /** What is known at an evaluation. */
 export interface RunPoint {
@@ -39,11 +48,24 @@ export interface RunPoint {
   /** Mean over micro-batches of the squared gradient norm of the loss without penalty, and its root. */
   readonly microGradientNorm2: number;
   readonly microGradientNorm: number;
+  /** Of the last update: its length in parameter space. */
+  readonly updateNorm: number;
+  /** Training images a second since the last point, evaluation excluded. */
+  readonly imagesPerSecond: number;
+  /** The most memory of the device in use so far. */
+  readonly peakBytes: number;
   readonly seconds: number;
 }
 
+/** The fields of a point that tell of the machine, not of the numbers: they differ from run to run. */
+export const machineFields = [
+  'imagesPerSecond',
+  'peakBytes',
+  'seconds',
+] as const satisfies (keyof RunPoint)[];
+
 export interface RunResult {
-  /** 'diverged': the loss, in training or validation, stopped being a number, at the last point's step. */
+  /** 'diverged': the loss was lost, in training or validation, at the last point's step. */
   readonly status: 'finished' | 'diverged';
   readonly bestStep: number;
   readonly bestValidationAccuracy: number;
@@ -62,55 +84,112 @@ export interface RunImages extends Pick<Dataset, 'mean' | 'std'> {
   readonly test: ImageSet;
 }
 
+/** Values of the tensors that a run needs to go on, by name. */
+export type HostTensors = ReadonlyMap<
+  string,
+  { readonly shape: readonly number[]; readonly data: NumberArray }
+>;
+
+/** All that a run needs to go on as if it had never stopped, taken between two updates. */
+export interface RunState {
+  readonly step: number;
+  /** Images drawn for measuring. */
+  readonly measured: number;
+  readonly seconds: number;
+  /** Parameters, buffers, the optimiser's state, generators; and `best.NAME`, the weights best in validation. */
+  readonly tensors: HostTensors;
+  readonly best?: RunPoint;
+  readonly points: readonly RunPoint[];
+}
+
 export interface RunWatcher {
-  onStep?(step: number): void;
+  onStep?(step: number, training: { readonly loss: number; readonly epoch: number }): void;
   onPoint?(point: RunPoint): void | Promise<void>;
+  /** With the norm before the update that follows `step` updates. */
+  onNorm?(norm: RecordedNorm): void | Promise<void>;
+  /** After an update that leaves the run under way: `state` gives all that going on needs. */
+  onPause?(step: number, state: () => Promise<RunState>): void | Promise<void>;
   /** At the end, with the weights that did best in validation. */
   onFinish?(model: Module): Promise<void>;
 }
 
-/** Runs a configuration on the device in use. Equal seeds give equal numbers on one device. */
+/**
+ * Runs a configuration on the device in use, from the start or from a state of the same run. Equal seeds give equal numbers on
+ * one device, however often a run is taken up again.
+ */
 export async function runTraining(
-  config: RunConfig,
+  settings: RunSettings,
   images: RunImages,
   watcher: RunWatcher = {},
+  from?: RunState,
 ): Promise<RunResult> {
   const started = performance.now();
-  const model = buildModel(config.model, createGenerator(config.seed));
+  const seconds = () => (from?.seconds ?? 0) + (performance.now() - started) / 1000;
+  const generator = createGenerator(settings.seed);
+  const model = buildModel(settings.model, generator);
   const training = new Training(model, images, {
-    ...config,
-    augmentation: config.augment ? cifarAugmentation : noAugmentation,
+    ...settings,
+    augmentation: settings.augment ? cifarAugmentation : noAugmentation,
   });
-  const points: RunPoint[] = [];
-  let best: { readonly point: RunPoint; readonly weights: readonly Float64Array[] } | undefined;
+  // Dropout goes on drawing from the generator that the weights came from.
+  const states = new Map([...training.states(), ['random.model', generator.state]]);
+  const points = [...(from?.points ?? [])];
+  let best: Best | undefined;
+  if (from) {
+    best = from.best && { point: from.best, weights: withPrefix(from.tensors, 'best.') };
+    restore(states, from.tensors);
+    training.progress = { updates: from.step, measured: from.measured };
+  }
+  const state = async (): Promise<RunState> => ({
+    step: training.progress.updates,
+    measured: training.progress.measured,
+    seconds: seconds(),
+    tensors: new Map([
+      ...(await snapshot(states)),
+      ...[...(best?.weights ?? [])].map(([name, values]) => [`best.${name}`, values] as const),
+    ]),
+    best: best?.point,
+    points,
+  });
+  const speed = new Speed();
   let status: RunResult['status'] = 'finished';
-  for (let step = 1; step <= config.steps && status === 'finished'; step++) {
-    const { loss, penalty } = await training.step();
-    watcher.onStep?.(step);
-    if (!Number.isFinite(loss)) status = 'diverged';
-    if (step % config.evaluateEvery !== 0 && step !== config.steps && status === 'finished') continue;
-    const validation = await training.evaluate(images.validation);
-    if (!Number.isFinite(validation.loss)) status = 'diverged';
-    const norm2 = await training.microBatchGradientNorm2(config.measureBatches);
-    const point: RunPoint = {
-      step,
-      epoch: (step * config.batch) / images.train.count,
-      trainLoss: loss,
-      penalty,
-      validationLoss: validation.loss,
-      validationAccuracy: validation.accuracy,
-      microGradientNorm2: norm2,
-      microGradientNorm: Math.sqrt(norm2),
-      seconds: (performance.now() - started) / 1000,
-    };
-    points.push(point);
-    await watcher.onPoint?.(point);
-    if (status === 'finished' && (!best || point.validationAccuracy > best.point.validationAccuracy)) {
-      best = { point, weights: await snapshot(model) };
+  for (let step = (from?.step ?? 0) + 1; step <= settings.steps && status === 'finished'; step++) {
+    if (settings.recordNormsEvery && (step - 1) % settings.recordNormsEvery === 0) {
+      await watcher.onNorm?.({ step: step - 1, norm: await training.recordableNorm() });
     }
+    speed.start();
+    const { loss, penalty, updateNorm, images: seen } = await training.step();
+    speed.stop(seen);
+    watcher.onStep?.(step, { loss, epoch: training.epoch });
+    if (!Number.isFinite(loss) || loss > (settings.divergedAbove ?? Infinity)) status = 'diverged';
+    if (step % settings.evaluateEvery === 0 || step === settings.steps || status === 'diverged') {
+      const validation = await training.evaluate(images.validation);
+      if (!Number.isFinite(validation.loss)) status = 'diverged';
+      const norm2 = await training.microBatchGradientNorm2(settings.measureBatches);
+      const point: RunPoint = {
+        step,
+        epoch: training.epoch,
+        trainLoss: loss,
+        penalty,
+        validationLoss: validation.loss,
+        validationAccuracy: validation.accuracy,
+        microGradientNorm2: norm2,
+        microGradientNorm: Math.sqrt(norm2),
+        updateNorm,
+        imagesPerSecond: speed.take(),
+        peakBytes: (await currentDevice()).memory().peakBytes,
+        seconds: seconds(),
+      };
+      points.push(point);
+      if (status === 'finished' && (!best || point.validationAccuracy > best.point.validationAccuracy)) {
+        best = { point, weights: await snapshot(model.stateDict()) };
+      }
+      await watcher.onPoint?.(point);
+    }
+    if (status === 'finished') await watcher.onPause?.(step, state);
   }
   const finalTest = await training.evaluate(images.test);
-  if (best) await restore(model, best.weights);
+  if (best) restore(model.stateDict(), best.weights);
   const bestTest = await training.evaluate(images.test);
   await watcher.onFinish?.(model);
   const norms = points.map((point) => point.microGradientNorm2);
@@ -121,19 +200,60 @@ export async function runTraining(
     testAccuracy: bestTest.accuracy,
     finalTestAccuracy: finalTest.accuracy,
     averageMicroGradientNorm2: norms.reduce((a, b) => a + b, 0) / norms.length,
-    seconds: (performance.now() - started) / 1000,
+    seconds: seconds(),
     points,
   };
 }
 
-/** Parameters and buffers on the host, in the state dict's order. */
-async function snapshot(model: Module): Promise<Float64Array[]> {
-  const arrays = await read(...model.stateDict().values());
-  return arrays.map((array) => Float64Array.from(array));
+interface Best {
+  readonly point: RunPoint;
+  readonly weights: HostTensors;
 }
 
-async function restore(model: Module, weights: readonly Float64Array[]): Promise<void> {
-  [...model.stateDict().values()].forEach((handle, i) => {
-    assign(handle, tensor(weights[i], { shape: handle.shape, dtype: handle.dtype }));
-  });
+/** Images a second between two calls of `take`, over the time between `start` and `stop`. */
+class Speed {
+  #images = 0;
+  #seconds = 0;
+  #started = 0;
+
+  start(): void {
+    this.#started = performance.now();
+  }
+
+  stop(images: number): void {
+    this.#images += images;
+    this.#seconds += (performance.now() - this.#started) / 1000;
+  }
+
+  take(): number {
+    const speed = this.#images / this.#seconds;
+    this.#images = 0;
+    this.#seconds = 0;
+    return speed;
+  }
+}
+
+async function snapshot(states: ReadonlyMap<string, Tensor>): Promise<HostTensors> {
+  const arrays = await read(...states.values());
+  return new Map([...states].map(([name, { shape }], i) => [name, { shape, data: arrays[i] }]));
+}
+
+function restore(states: ReadonlyMap<string, Tensor>, values: HostTensors): void {
+  for (const [name, state] of states) {
+    const value = values.get(name);
+    if (value?.shape.join() !== state.shape.join()) {
+      throw new Error(
+        `The state has ${value ? `[${value.shape}] values` : 'nothing'} for ${name} of shape [${state.shape}].`,
+      );
+    }
+    assign(state, tensor(value.data, { shape: state.shape, dtype: state.dtype }));
+  }
+}
+
+function withPrefix(values: HostTensors, prefix: string): HostTensors {
+  return new Map(
+    [...values].flatMap(([name, value]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+    ),
+  );
 }

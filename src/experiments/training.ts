@@ -11,16 +11,16 @@ import {
   createGenerator,
   crossEntropy,
   eq,
+  type Generator,
   sqrt,
-  square,
   sum,
   type Tensor,
   tensor,
   zeros,
 } from '../engine/index.ts';
-import { type Module, setNormBatch, sgd } from '../nn/index.ts';
+import { type Module, type Optimizer, setNormBatch, sgd } from '../nn/index.ts';
 import { type Augmentation, augment, normalizer } from './augment.ts';
-import { ImageOrder, imageBatch } from './batches.ts';
+import { type Batching, ImageOrder, imageBatch, type LastBatch, updateAt } from './batches.ts';
 import type { Dataset, ImageSet } from './data/image-set.ts';
 import {
   drawnMicroBatch,
@@ -31,6 +31,7 @@ import {
   needsRecordedNorm,
   randomDraws,
   squaredGradientNorm,
+  squaredNorm,
   update,
 } from './methods.ts';
 
@@ -39,6 +40,8 @@ export interface TrainingOptions extends MethodSettings {
   readonly batch: number;
   /** Examples per forward pass, |M|. */
   readonly microBatch: number;
+  /** What becomes of the images left at the end of an epoch; by default the batch is filled from the next one. */
+  readonly lastBatch?: LastBatch;
   readonly learningRate: number;
   readonly seed: number;
   readonly augmentation: Augmentation;
@@ -49,12 +52,22 @@ export interface TrainingOptions extends MethodSettings {
 }
 
 export interface StepMetrics {
-  /** Mean over the micro-batches of the loss without penalty. */
+  /** Mean over the examples of the loss without penalty (the sum of the micro-batches' shares). */
   readonly loss: number;
   /** Mean over the micro-batches of R_M, before lambda; 0 for SB and LB. */
   readonly penalty: number;
-  /** Euclidean norm of the whole gradient of the update. */
+  /** Euclidean norm of the whole gradient, before a method gives it another length. */
   readonly gradientNorm: number;
+  /** Euclidean norm of the step in parameter space. */
+  readonly updateNorm: number;
+  /** Examples of the update. */
+  readonly images: number;
+}
+
+export interface TrainingProgress {
+  readonly updates: number;
+  /** Images drawn for measuring. */
+  readonly measured: number;
 }
 
 export interface Evaluation {
@@ -73,9 +86,14 @@ export class Training {
   readonly #model: Module;
   readonly #train: ImageSet;
   readonly #options: TrainingOptions;
+  readonly #batching: Batching;
   readonly #order: ImageOrder;
   readonly #measureOrder: ImageOrder;
-  readonly #microBatches: number;
+  readonly #recordOrder: ImageOrder;
+  readonly #optimizer: Optimizer;
+  readonly #draws: Generator;
+  readonly #augmenting: Generator;
+  #updates = 0;
   readonly #micro: (place: Place) => CompiledMicro;
   /** The norm of another run that the next update takes its length from. */
   readonly #recorded = tensor(1);
@@ -84,12 +102,12 @@ export class Training {
 
   constructor(model: Module, dataset: Pick<Dataset, 'train' | 'mean' | 'std'>, options: TrainingOptions) {
     const { train, mean, std } = dataset;
-    const { batch, microBatch, seed } = options;
+    const { batch, microBatch, seed, lastBatch = 'full' } = options;
     this.#model = model;
     this.#train = train;
     this.#options = options;
-    this.#microBatches = batch / microBatch;
-    if (!Number.isInteger(this.#microBatches) || this.#microBatches < 1) {
+    this.#batching = { count: train.count, batch, microBatch, lastBatch };
+    if (!Number.isInteger(batch / microBatch) || batch < microBatch) {
       throw new Error(`The batch, ${batch}, must be a multiple of the micro-batch, ${microBatch}.`);
     }
     if (batch > train.count) {
@@ -103,6 +121,10 @@ export class Training {
     setNormBatch(model, options.normBatch);
     this.#order = new ImageOrder(train.count, seed);
     this.#measureOrder = new ImageOrder(train.count, seed + 1);
+    this.#recordOrder = new ImageOrder(train.count, seed + 2);
+    this.#optimizer = sgd(model.parameters(), { learningRate: options.learningRate });
+    this.#draws = createGenerator(seed, streams.methods);
+    this.#augmenting = createGenerator(seed, streams.augmentation);
     const normalize = normalizer(mean, std, train.scale);
     this.#micro = this.#compileMicro(normalize);
     this.#measure = compile((pixels, labels) =>
@@ -119,21 +141,59 @@ export class Training {
     });
   }
 
-  /** One update: K micro-batches, then the optimiser. */
+  /** How far training and measuring are: with `states`, all that decides what comes next. */
+  get progress(): TrainingProgress {
+    return { updates: this.#updates, measured: this.#measureOrder.position };
+  }
+
+  set progress({ updates, measured }: TrainingProgress) {
+    this.#updates = updates;
+    this.#measureOrder.position = measured;
+  }
+
+  /** The live tensors that a step changes: parameters, buffers, the optimiser's state, generators. */
+  states(): Map<string, Tensor> {
+    const prefixed = (prefix: string, states: ReadonlyMap<string, Tensor>) =>
+      [...states].map(([name, state]) => [`${prefix}.${name}`, state] as const);
+    return new Map([
+      ...prefixed('model', this.#model.stateDict()),
+      ...prefixed('optimizer', this.#optimizer.stateDict()),
+      ['random.methods', this.#draws.state],
+      ['random.augmentation', this.#augmenting.state],
+    ]);
+  }
+
+  /** Passes through the training images so far. */
+  get epoch(): number {
+    return updateAt(this.#updates, this.#batching).position / this.#train.count;
+  }
+
+  /** One update: its micro-batches, then the optimiser. */
   async step(): Promise<StepMetrics> {
     this.#model.train();
-    const { method, batch, microBatch, seed, recordedNorm } = this.#options;
-    const last = this.#microBatches - 1;
-    const step = Math.floor(this.#order.position / batch);
+    const { method, seed, recordedNorm } = this.#options;
+    const step = this.#updates;
+    const { position, microBatches } = updateAt(step, this.#batching);
+    this.#order.position = position;
+    const last = microBatches.length - 1;
     const drawn = drawsMicroBatch(method) ? drawnMicroBatch(seed, step, last + 1) : undefined;
     if (recordedNorm) assign(this.#recorded, tensor(recordedNorm(step)));
     let outputs: Tensor[] = [];
-    for (let k = 0; k <= last; k++) {
-      const micro = this.#micro({ first: k === 0, last: k === last, drawn: k === drawn });
-      outputs = await micro(...imageBatch(this.#train, this.#order.take(microBatch)));
+    for (const [k, { size, divisor }] of microBatches.entries()) {
+      const micro = this.#micro({ first: k === 0, last: k === last, drawn: k === drawn, divisor });
+      outputs = await micro(...imageBatch(this.#train, this.#order.take(size)));
     }
-    const [loss, penalty, gradientNorm] = await Promise.all(outputs.map((output) => output.item()));
-    return { loss, penalty, gradientNorm };
+    this.#updates++;
+    const [loss, penalty, gradientNorm, direction] = await Promise.all(
+      outputs.map((output) => output.item()),
+    );
+    return {
+      loss,
+      penalty,
+      gradientNorm,
+      updateNorm: this.#options.learningRate * direction,
+      images: this.#order.position - position,
+    };
   }
 
   /**
@@ -148,6 +208,18 @@ export class Training {
       total += await (await this.#measure(...batch)).item();
     }
     return total / count;
+  }
+
+  /**
+   * || d L_M / d theta || of one random micro-batch: what another run can take its step lengths from. Which images is a
+   * function of seed and update, so that recording changes nothing else.
+   */
+  async recordableNorm(): Promise<number> {
+    this.#model.train();
+    const { microBatch } = this.#options;
+    this.#recordOrder.position = this.#updates * microBatch;
+    const batch = imageBatch(this.#train, this.#recordOrder.take(microBatch));
+    return Math.sqrt(await (await this.#measure(...batch)).item());
   }
 
   /** Loss and accuracy over a whole set, with the running statistics. */
@@ -169,14 +241,11 @@ export class Training {
 
   /** Compiled micro-batches by their place in the mini-batch: the first starts the sums, the last makes the update. */
   #compileMicro(normalize: (pixels: Tensor) => Tensor): (place: Place) => CompiledMicro {
-    const { method, seed, augmentation, learningRate } = this.#options;
-    const settings = { ...this.#options, microBatches: this.#microBatches };
+    const { method, augmentation } = this.#options;
     const model = this.#model;
     const recorded = this.#recorded;
     const parameters = model.parameters();
-    const optimizer = sgd(parameters, { learningRate });
-    const draws = randomDraws(createGenerator(seed, streams.methods));
-    const augmenting = createGenerator(seed, streams.augmentation);
+    const draws = randomDraws(this.#draws);
     /** Loss, penalty, length and gradients of the micro-batches so far. */
     const sums = [
       tensor(0),
@@ -185,8 +254,9 @@ export class Training {
       ...parameters.map(({ size, shape }) => tensor(new Float32Array(size), { shape })),
     ];
 
-    const record = ({ first, last, drawn }: Place, pixels: Tensor, labels: Tensor): Tensor[] => {
-      const x = normalize(augment(pixels, augmentation, augmenting));
+    const record = ({ first, last, drawn, divisor }: Place, pixels: Tensor, labels: Tensor): Tensor[] => {
+      const settings = { ...this.#options, microBatches: divisor };
+      const x = normalize(augment(pixels, augmentation, this.#augmenting));
       const step = microStep(settings, forwardPass(model, x, labels, draws), { drawn });
       const parts = [step.loss, step.penalty ?? zeros([]), step.length ?? zeros([]), ...step.gradients];
       const totals = first ? parts : parts.map((part, i) => add(sums[i], part));
@@ -197,8 +267,11 @@ export class Training {
         return [];
       }
       const [loss, penalty, length, ...gradients] = totals;
-      optimizer.step(update(method, gradients, { length, recorded }));
-      return [loss, penalty, sqrt(gradients.map((g) => sum(square(g))).reduce((a, b) => add(a, b)))];
+      const direction = update(method, gradients, { length, recorded });
+      this.#optimizer.step(direction);
+      const norm = sqrt(squaredNorm(gradients));
+      const rescaled = direction.some((d, i) => d !== gradients[i]);
+      return [loss, penalty, norm, rescaled ? sqrt(squaredNorm(direction)) : norm];
     };
     const compiled = new Map<string, CompiledMicro>();
     return (place) => {
@@ -216,6 +289,8 @@ interface Place {
   readonly last: boolean;
   /** Whether it is the one drawn for this update. */
   readonly drawn: boolean;
+  /** By what its mean gradient is divided: K. */
+  readonly divisor: number;
 }
 
 type CompiledMicro = (pixels: Tensor, labels: Tensor) => Promise<Tensor[]>;

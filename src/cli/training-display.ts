@@ -1,0 +1,74 @@
+/** What a person, or a parent process, sees of a run: a bar with the time left, a line for each epoch, progress messages. */
+import type { RunConfig } from '../experiments/config.ts';
+import { createProgress, type Progress } from '../experiments/progress.ts';
+import type { FolderRunOptions } from '../experiments/run-in-folder.ts';
+import type { RunPoint } from '../experiments/run-training.ts';
+
+/** Milliseconds between two messages to a parent process. */
+const messageEvery = 250;
+
+/**
+ * Watches a run: for `runInFolder`. Its signal is raised by SIGINT and SIGTERM; a second one of these ends the process at once.
+ * Call `stop` in the end.
+ */
+export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): void } {
+  const { method, seed, steps } = config;
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const tell = parentTeller(steps);
+  let progress: Progress | undefined;
+  let latest: RunPoint | undefined;
+  let epoch = { number: 0, losses: 0, updates: 0 };
+  const note = () =>
+    latest ? `loss ${latest.trainLoss.toPrecision(4)}, validation ${percent(latest.validationAccuracy)}` : '';
+  return {
+    signal: interruption.signal,
+    onStart(step) {
+      progress = createProgress({ total: steps, start: step, label: `${method} seed ${seed}` });
+      if (step > 0) progress.print(`continuing after step ${step} of ${steps}`);
+      tell(step, note());
+    },
+    onWarning: (text) => console.error(`warning: ${text}`),
+    onStep(step, training) {
+      epoch = { ...epoch, losses: epoch.losses + training.loss, updates: epoch.updates + 1 };
+      progress?.update(step, note());
+      tell(step, note());
+      if (Math.floor(training.epoch) > epoch.number) {
+        const number = Math.floor(training.epoch);
+        const mean = (epoch.losses / epoch.updates).toPrecision(4);
+        const seen = latest
+          ? `, validation ${percent(latest.validationAccuracy)} at step ${latest.step}`
+          : '';
+        // A run that was taken up in the middle of an epoch knows only the rest of it.
+        if (epoch.number > 0 || number === 1)
+          progress?.print(`epoch ${number}: step ${step}, mean loss ${mean}${seen}`);
+        epoch = { number, losses: 0, updates: 0 };
+      }
+    },
+    onPoint(point) {
+      latest = point;
+      progress?.update(point.step, note());
+      tell(point.step, note());
+    },
+    stop() {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      progress?.stop();
+    },
+  };
+}
+
+/** Sends progress to the process that started this one with a channel for messages, if there is one. */
+function parentTeller(steps: number): (step: number, note: string) => void {
+  let toldAt = 0;
+  return (step, note) => {
+    const due = step === steps || Date.now() - toldAt >= messageEvery;
+    if (!process.send || !process.connected || !due) return;
+    toldAt = Date.now();
+    process.send({ type: 'progress', step, steps, note });
+  };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

@@ -1,0 +1,86 @@
+/** Where a configuration comes from: a preset, a YAML or JSON file, settings of the command line, each over the one before. */
+import { readFile } from 'node:fs/promises';
+import { parse, YAMLParseError } from 'yaml';
+import { type RunConfig, resolveConfig, runSchema } from './config.ts';
+import { problemsOf } from './config-problems.ts';
+import { readProblem } from './files.ts';
+import { nearest } from './nearest.ts';
+import { presets } from './presets.ts';
+
+/** Part of a configuration, and what errors call its source. */
+export interface ConfigSource {
+  readonly where: string;
+  readonly values: unknown;
+}
+
+/** Reads a YAML file; JSON is YAML too. Throws a sentence that names the file and the line. */
+export async function readConfigFile(path: string): Promise<ConfigSource> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(`Could not read the configuration ${path}: ${readProblem(error)}`, { cause: error });
+  });
+  return { where: path, values: parseYaml(text, path) };
+}
+
+/** The preset of that name; an unknown name is told with the one that was probably meant. */
+export function presetSource(name: string): ConfigSource {
+  if (!Object.hasOwn(presets, name)) {
+    const names = Object.keys(presets);
+    const meant = nearest(name, names);
+    throw new Error(
+      `There is no preset "${name}"; ${meant === undefined ? `choose one of ${names.join(', ')}.` : `did you mean "${meant}"?`}`,
+    );
+  }
+  return { where: `preset ${name}`, values: presets[name] };
+}
+
+/** `a.b=v` as { a: { b: v } }; v is read as YAML: 0.1, true, null, [8, 16], text. */
+export function settingSource(text: string): ConfigSource {
+  const equals = text.indexOf('=');
+  const path = text.slice(0, equals).split('.');
+  if (equals < 1 || path.includes('')) {
+    throw new Error(`--set ${text}: expected KEY=VALUE, as learningRate=0.1 or norms.hold=20.`);
+  }
+  const where = `--set ${text}`;
+  const value: unknown = parseYaml(text.slice(equals + 1), where);
+  return { where, values: path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) };
+}
+
+/**
+ * The configuration that the sources make together: a later one wins, and mappings are merged key by key.
+ * @throws Error with a sentence that names the source of an unknown key, or all sources for what is wrong otherwise.
+ */
+export function configFrom(sources: readonly ConfigSource[]): RunConfig {
+  for (const { where, values } of sources) checkKeys(where, values);
+  const merged = sources.reduce<unknown>((under, { values }) => mergedOver(under, values), {});
+  return resolveConfig(merged, sources.map(({ where }) => where).join(', ') || 'The configuration');
+}
+
+function checkKeys(where: string, values: unknown): void {
+  const issues = runSchema.safeParse(values).error?.issues ?? [];
+  const telling = isMapping(values) ? issues.filter(isAboutKeys) : issues;
+  if (telling.length > 0) throw new Error(`${where}: ${problemsOf(telling, values, runSchema)}`);
+}
+
+function isAboutKeys({ code }: { readonly code: string }): boolean {
+  return code === 'unrecognized_keys';
+}
+
+function mergedOver(under: unknown, over: unknown): unknown {
+  if (!isMapping(under) || !isMapping(over)) return over;
+  const merged = Object.entries(over).map(([key, value]) => [key, mergedOver(under[key], value)] as const);
+  return { ...under, ...Object.fromEntries(merged) };
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseYaml(text: string, where: string): unknown {
+  try {
+    return parse(text, { prettyErrors: true });
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    const [problem] = error.message.split('\n', 1);
+    throw new Error(`${where}: this is not YAML: ${problem.replace(/:?\s*$/, '.')}`, { cause: error });
+  }
+}
