@@ -29,4 +29,6 @@ const { INIT_CWD, npm_lifecycle_event: script } = process.env;
 if (INIT_CWD && (script === 'regrad' || script === 'start')) process.chdir(INIT_CWD);
 
 process.setSourceMapsEnabled(true);
+// What the command line starts as child processes is the same bundle, not this script again.
+process.argv[1] = bundle;
 await import(pathToFileURL(bundle).href);

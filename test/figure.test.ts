@@ -17,8 +17,8 @@ function panel(change: Partial<FigurePanel> = {}): FigurePanel {
   };
 }
 
-function draw(panels: FigurePanel[], title = 'A figure') {
-  const svg = lineFigure({ title, panels });
+async function draw(panels: FigurePanel[], title = 'A figure') {
+  const svg = await lineFigure({ title, panels });
   const root = new DOMParser().parseFromString(svg, 'image/svg+xml');
   const texts = [...root.querySelectorAll('text')].map((text) => text.textContent ?? '');
   /** The path of every drawn line or band of a colour. */
@@ -54,8 +54,8 @@ function isWellFormed(svg: string): boolean {
 }
 
 describe('lineFigure', () => {
-  it('draws a line with its band, titles and legend, as XML that stands alone', () => {
-    const { svg, texts, paths } = draw([panel()], 'Loss < 1 & falling');
+  it('draws a line with its band, titles and legend, as XML that stands alone', async () => {
+    const { svg, texts, paths } = await draw([panel()], 'Loss < 1 & falling');
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="900"/);
     expect(isWellFormed(svg)).toBe(true);
     // Plot's own style sheet would resize a panel inside another SVG.
@@ -67,9 +67,9 @@ describe('lineFigure', () => {
     expect(points(paths('fill', '#0072b2')[0])).toHaveLength(40);
   });
 
-  it('keeps the colour of a series across panels, with one legend entry', () => {
+  it('keeps the colour of a series across panels, with one legend entry', async () => {
     const other = { name: 'GN', points: rising };
-    const { texts, paths } = draw([
+    const { texts, paths } = await draw([
       panel({ series: [{ name: 'SB', points: rising }, other] }),
       panel({ series: [other] }),
     ]);
@@ -78,9 +78,11 @@ describe('lineFigure', () => {
     expect(paths('stroke', '#d55e00')).toHaveLength(2);
   });
 
-  it('spaces powers of ten evenly on a logarithmic axis and leaves out what has no logarithm', () => {
+  it('spaces powers of ten evenly on a logarithmic axis and leaves out what has no logarithm', async () => {
     const points_ = [1, 10, 100, 0, -1].map((y, x) => ({ x, y }));
-    const { svg, texts, paths } = draw([panel({ logY: true, series: [{ name: 'SB', points: points_ }] })]);
+    const { svg, texts, paths } = await draw([
+      panel({ logY: true, series: [{ name: 'SB', points: points_ }] }),
+    ]);
     expect(texts).toEqual(expect.arrayContaining(['1', '10', '100']));
     const heights = points(paths('stroke', '#0072b2')[0]).map(([, y]) => y);
     expect(heights).toHaveLength(3);
@@ -88,12 +90,13 @@ describe('lineFigure', () => {
     expect(svg).not.toMatch(/NaN|Infinity/);
   });
 
-  it('breaks a line at what is not finite and says when nothing is', () => {
+  it('breaks a line at what is not finite and says when nothing is', async () => {
     const broken = [1, 2, Number.NaN, 4, Number.POSITIVE_INFINITY, 5, 6].map((y, x) => ({ x, y }));
-    const [line] = draw([panel({ series: [{ name: 'SB', points: broken }] })]).paths('stroke', '#0072b2');
+    const { paths } = await draw([panel({ series: [{ name: 'SB', points: broken }] })]);
+    const [line] = paths('stroke', '#0072b2');
     expect(line.match(/M/g)).toHaveLength(3);
     for (const logY of [false, true]) {
-      const { svg, texts } = draw([
+      const { svg, texts } = await draw([
         panel({ logY, series: [{ name: 'SB', points: [{ x: 0, y: Number.NaN }] }] }),
       ]);
       expect(texts).toContain('no finite values');
@@ -110,9 +113,9 @@ describe('lineFigure', () => {
     ['equal on a logarithmic axis', [2, 2], true],
     ['many decades', [1e-30, 1e30], true],
     ['a power of ten', [0.1, 0.1], true],
-  ])('keeps the line inside its panel when values are %s', (_, values, logY) => {
+  ])('keeps the line inside its panel when values are %s', async (_, values, logY) => {
     const series = [{ name: 'SB', points: values.map((y, x) => ({ x, y })) }];
-    const { svg, texts, paths } = draw([panel({ series, logY })]);
+    const { svg, texts, paths } = await draw([panel({ series, logY })]);
     expect(svg).not.toMatch(/NaN|Infinity/);
     const drawn = points(paths('stroke', '#0072b2')[0]);
     expect(drawn).toHaveLength(values.length);
@@ -123,9 +126,9 @@ describe('lineFigure', () => {
     expect(Math.max(...texts.slice(4).map((text) => text.length))).toBeLessThanOrEqual(8);
   });
 
-  it('refuses a figure without panels and a panel without series', () => {
-    expect(() => draw([])).toThrow(/"A figure" has no panels/);
-    expect(() => draw([panel({ series: [] })])).toThrow(/panel "Accuracy" has no series/);
+  it('refuses a figure without panels and a panel without series', async () => {
+    await expect(draw([])).rejects.toThrow(/"A figure" has no panels/);
+    await expect(draw([panel({ series: [] })])).rejects.toThrow(/panel "Accuracy" has no series/);
   });
 });
 

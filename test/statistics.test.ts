@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { deviation, exceeds, mean, pairedDifference } from '../src/experiments/statistics.ts';
+import {
+  deviation,
+  estimate,
+  exceeds,
+  mean,
+  pairedDifference,
+  rankCorrelation,
+} from '../src/experiments/statistics.ts';
 
 describe('statistics', () => {
   it('mean and deviation of 2, 4, 9 are 5 and sqrt(13)', () => {
@@ -21,9 +28,9 @@ describe('statistics', () => {
     [2, 12.706],
     [5, 2.776],
     [11, 2.228],
-    // Beyond the table its last entry, which is more than the true 2.201.
-    [12, 2.228],
-    [30, 2.228],
+    [31, 2.042],
+    // Beyond the table its last entry, which is more than the true 1.984.
+    [100, 2.042],
   ])('%i pairs have the point %f', (n, t) => {
     const values = Array.from({ length: n }, (_, i) => i);
     const zeros = values.map(() => 0);
@@ -50,5 +57,20 @@ describe('statistics', () => {
   it('equal results do not differ, and what is not a number decides nothing', () => {
     expect(exceeds(pairedDifference([5, 6], [5, 6]))).toBe('does not hold');
     expect(exceeds(pairedDifference([Number.NaN, 6], [5, 6]))).toBe('not decidable');
+  });
+
+  it('an estimate of nothing is not a number', () => {
+    expect(estimate([])).toEqual({ mean: Number.NaN, halfWidth: Infinity, n: 0 });
+  });
+
+  it('ranks correlate as by hand', () => {
+    expect(rankCorrelation([1, 2, 3], [10, 20, 99])).toBeCloseTo(1, 12);
+    expect(rankCorrelation([1, 2, 3], [5, 4, 3])).toBeCloseTo(-1, 12);
+    // 1 - 6 * 8 / 120 = 0.6 for ranks 1 2 3 4 5 against 3 2 1 4 5.
+    expect(rankCorrelation([1, 2, 3, 4, 5], [3, 2, 1, 4, 5])).toBeCloseTo(0.6, 12);
+    // Equal values share a rank: 1.5 1.5 3 4 5 gives 9.5 / sqrt(10 * 9.5).
+    expect(rankCorrelation([1, 2, 3, 4, 5], [7, 7, 8, 9, 10])).toBeCloseTo(9.5 / Math.sqrt(95), 12);
+    expect(rankCorrelation([1, 2], [3, 3])).toBeNaN();
+    expect(rankCorrelation([1, Number.NaN], [1, 2])).toBeNaN();
   });
 });

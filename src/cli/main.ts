@@ -7,7 +7,10 @@ import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addParity } from './parity.ts';
+import { addReport } from './report.ts';
+import { addReproduce } from './reproduce.ts';
 import { addRuns } from './runs.ts';
+import { addSweep } from './sweep.ts';
 import { addTrain } from './train.ts';
 
 const program = new Command('regrad')
@@ -25,7 +28,10 @@ addDemo(program);
 addDoctor(program);
 addExport(program);
 addParity(program);
+addReport(program);
+addReproduce(program);
 addRuns(program);
+addSweep(program);
 addTrain(program);
 
 try {

@@ -1,6 +1,4 @@
 /** Line figures as standalone SVG: panels side by side under one legend, one colour a series throughout. */
-import * as Plot from '@observablehq/plot';
-import { DOMParser } from 'linkedom';
 
 export interface FigurePoint {
   x: number;
@@ -14,6 +12,10 @@ export interface FigureSeries {
   /** Series of the same name share a colour and a legend entry across panels. */
   name: string;
   points: readonly FigurePoint[];
+  /** Intervals as bars in place of a band: for a few points that stand for themselves. */
+  bars?: boolean;
+  /** A level to compare with: a thin broken line without dots. */
+  level?: boolean;
 }
 
 export interface FigurePanel {
@@ -59,7 +61,7 @@ const legendLine = 24;
  * Returns the text of an SVG file on a white background that needs nothing else. Points that are not finite break
  * the line. Throws if there is no panel, or a panel without series.
  */
-export function lineFigure(options: FigureOptions): string {
+export async function lineFigure(options: FigureOptions): Promise<string> {
   const { title, subtitle, panels, columns = 2, width = 900, panelHeight = 320 } = options;
   if (panels.length === 0) {
     throw new Error(`lineFigure: the figure "${title}" has no panels; give at least one.`);
@@ -69,6 +71,7 @@ export function lineFigure(options: FigureOptions): string {
     throw new Error(`lineFigure: the panel "${empty.title}" has no series; give at least one.`);
   }
   const names = [...new Set(panels.flatMap((panel) => panel.series.map((series) => series.name)))];
+  const tools = await drawingTools();
   const inRow = Math.min(columns, panels.length);
   const panelWidth = (width - 2 * margin - (inRow - 1) * gap) / inRow;
 
@@ -86,19 +89,20 @@ export function lineFigure(options: FigureOptions): string {
     const x = margin + (index % inRow) * (panelWidth + gap);
     const top = y + Math.floor(index / inRow) * (panelHeight + gap);
     parts.push(
-      `<g transform="translate(${x},${top})">${drawPanel(panel, names, panelWidth, panelHeight)}</g>`,
+      `<g transform="translate(${x},${top})">${drawPanel(tools, panel, names, panelWidth, panelHeight)}</g>`,
     );
   });
   const rows = Math.ceil(panels.length / inRow);
   const height = y + rows * panelHeight + (rows - 1) * gap + margin;
-  return [
+  const lines = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
       `font-family='${font}' fill="#222">`,
     `<title>${escapeXml(title)}</title>`,
     '<rect width="100%" height="100%" fill="white"/>',
     ...parts,
     '</svg>\n',
-  ].join('\n');
+  ];
+  return renumbered(lines.join('\n'));
 }
 
 /**
@@ -127,12 +131,38 @@ export function acrossSeeds(
     });
 }
 
-function drawPanel(panel: FigurePanel, names: readonly string[], width: number, height: number): string {
+/** Plot numbers its markers on and on over figures; here each figure begins anew, so that the same data give the same text. */
+function renumbered(svg: string): string {
+  const numbers = new Map<string, number>();
+  return svg.replaceAll(/plot-marker-(\d+)/g, (_, id: string) => {
+    numbers.set(id, numbers.get(id) ?? numbers.size + 1);
+    return `plot-marker-${numbers.get(id)}`;
+  });
+}
+
+/** What draws a panel. Loaded when needed: it takes longer to load than all the rest of the command line. */
+async function drawingTools() {
+  const [Plot, { DOMParser }] = await Promise.all([import('@observablehq/plot'), import('linkedom')]);
+  return { Plot, DOMParser };
+}
+
+function drawPanel(
+  { Plot, DOMParser }: Awaited<ReturnType<typeof drawingTools>>,
+  panel: FigurePanel,
+  names: readonly string[],
+  width: number,
+  height: number,
+): string {
   const { title, xLabel, yLabel, logY = false, series } = panel;
   const isShown = (value?: number): value is number =>
     value !== undefined && Number.isFinite(value) && (!logY || value > 0);
-  const lines = series.map(({ name, points }) => ({
+  const barred = series.filter(({ bars }) => bars);
+  const lines = series.map(({ name, points, bars = false, level = false }) => ({
     name,
+    level,
+    bars,
+    // Bars at one place side by side, some pixels apart.
+    dx: bars ? 7 * (barred.findIndex((each) => each.name === name) - (barred.length - 1) / 2) : 0,
     points: points.map((point) => ({ ...point, y: isShown(point.y) ? point.y : Number.NaN })),
   }));
   const shown = lines
@@ -149,7 +179,7 @@ function drawPanel(panel: FigurePanel, names: readonly string[], width: number, 
     marginTop: 50,
     marginBottom: 44,
     style: { fontSize: '13px' },
-    x: { label: null, nice: true },
+    x: { label: null, nice: barred.length === 0, inset: barred.length > 0 ? 24 : 0 },
     y: { label: null, domain: [ticks[0], ticks[ticks.length - 1]], type: logY ? 'log' : 'linear' },
     marks: [
       Plot.gridY(ticks),
@@ -161,16 +191,19 @@ function drawPanel(panel: FigurePanel, names: readonly string[], width: number, 
         ticks: Math.round(width / 90),
         tickFormat: formatTick,
       }),
-      ...lines.flatMap(({ name, points }) => {
+      ...lines.flatMap(({ name, points, bars, level, dx }) => {
         const { color, dash } = styleOf(names.indexOf(name));
         // A band that reaches zero has no lower edge on a logarithmic axis: it goes down to the lowest value shown.
         const band = points
           .filter(({ high }) => isShown(high))
           .map((point) => ({ ...point, low: isShown(point.low) ? point.low : ticks[0] }));
-        const marker = points.length <= sparse ? 'dot' : 'none';
+        const marker = points.length <= sparse && !level ? 'dot' : 'none';
+        const [strokeWidth, strokeDasharray] = level ? [1.5, '6 4'] : [2, dash];
         return [
-          Plot.areaY(band, { x: 'x', y1: 'low', y2: 'high', fill: color, fillOpacity: 0.15 }),
-          Plot.line(points, { x: 'x', y: 'y', stroke: color, strokeWidth: 2, strokeDasharray: dash, marker }),
+          bars
+            ? Plot.ruleX(band, { x: 'x', y1: 'low', y2: 'high', stroke: color, strokeWidth: 1.5, dx })
+            : Plot.areaY(band, { x: 'x', y1: 'low', y2: 'high', fill: color, fillOpacity: 0.15 }),
+          Plot.line(points, { x: 'x', y: 'y', stroke: color, strokeWidth, strokeDasharray, marker, dx }),
         ];
       }),
       Plot.text(shown.length === 0 ? ['no finite values'] : [], { frameAnchor: 'middle', fill: '#555' }),

@@ -1,0 +1,138 @@
+/** What a person sees while many runs go on: how far all of them are, how far each, and a line for each that ends. */
+import { MultiBar, type SingleBar } from 'cli-progress';
+import { formatSeconds } from './progress.ts';
+import type { PlannedRun } from './run-plan.ts';
+import type { RunOutcome, RunProgress } from './runner.ts';
+
+export interface RunDisplay {
+  skipped(run: PlannedRun): void;
+  started(run: PlannedRun): void;
+  progress(run: PlannedRun, progress: RunProgress): void;
+  ended(outcome: RunOutcome, note: string): void;
+  stop(): void;
+}
+
+export interface RunDisplayOptions {
+  readonly runs: readonly PlannedRun[];
+  /** Seconds that a run was estimated to take: what it counts in the whole. */
+  readonly weight: (run: PlannedRun) => number;
+  readonly stream?: NodeJS.WritableStream & { isTTY?: boolean };
+  /** Seconds between two plain lines. */
+  readonly interval?: number;
+  readonly now?: () => number;
+  readonly environment?: Record<string, string | undefined>;
+}
+
+interface Active {
+  readonly begin: number;
+  /** Updates that were done before: a run that is resumed. */
+  first?: number;
+  last?: RunProgress;
+  bar?: SingleBar;
+}
+
+/**
+ * In a terminal a bar for the whole and one for each run under way, redrawn; elsewhere a plain line at most every `interval`
+ * seconds. Call `stop` in a `finally`.
+ */
+export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
+  const { runs, weight, stream = process.stderr, interval = 10, now = Date.now } = options;
+  const { environment = process.env } = options;
+  const total = runs.reduce((sum, run) => sum + weight(run), 0);
+  const begin = now();
+  const active = new Map<PlannedRun, Active>();
+  /** Of the whole: estimated seconds done, those of them done before we began, and runs done. */
+  let done = 0;
+  let before = 0;
+  let count = 0;
+  let shownAt = begin;
+
+  const part = ({ last }: Active): number => (last ? last.step / last.steps : 0);
+  const position = (): number =>
+    [...active].reduce((sum, [run, each]) => sum + weight(run) * part(each), done);
+  const timeLeft = (at: number, start: number, end: number, since: number): string =>
+    at > start && at < end
+      ? ` · ${formatSeconds(((now() - since) / 1000) * ((end - at) / (at - start)))} left`
+      : '';
+  const overall = (): string => {
+    const percent = Math.floor((100 * position()) / total);
+    return `${count}/${runs.length} runs · ${percent} %${timeLeft(position(), before, total, begin)}`;
+  };
+  const one = (run: PlannedRun, each: Active): string => {
+    const { last, first = 0 } = each;
+    if (!last) return `${run.label}: starting`;
+    const note = last.note === '' ? '' : ` · ${last.note}`;
+    return `${run.label}: ${last.step}/${last.steps}${timeLeft(last.step, first, last.steps, each.begin)}${note}`;
+  };
+
+  const bars = stream.isTTY && environment.TERM !== 'dumb' ? createBars(stream, environment) : undefined;
+  const whole = bars?.create(1000, 0, { text: '' });
+  const draw = (): void => {
+    whole?.update(Math.floor((1000 * position()) / total), { text: overall() });
+  };
+  const say = (line: string): void => {
+    if (bars) bars.log(`${line}\n`);
+    else stream.write(`${line}\n`);
+  };
+  return {
+    skipped(run) {
+      done += weight(run);
+      before += weight(run);
+      count += 1;
+      draw();
+    },
+    started(run) {
+      const bar = bars?.create(1000, 0, { text: `${run.label}: starting` });
+      active.set(run, { begin: now(), bar });
+      draw();
+    },
+    progress(run, progress) {
+      const each = active.get(run);
+      if (!each) return;
+      each.first ??= progress.step;
+      each.last = progress;
+      each.bar?.update(Math.floor(1000 * part(each)), { text: one(run, each) });
+      draw();
+      if (!bars && now() - shownAt >= 1000 * interval) {
+        shownAt = now();
+        say([overall(), ...[...active].map(([other, state]) => one(other, state))].join(' | '));
+      }
+    },
+    ended({ run, outcome, problem }, note) {
+      const each = active.get(run);
+      active.delete(run);
+      if (each?.bar) bars?.remove(each.bar);
+      if (outcome !== 'not started' && outcome !== 'interrupted') {
+        done += weight(run);
+        count += 1;
+        say(
+          `${run.label}: ${problem === undefined ? [outcome, note].filter(Boolean).join(', ') : `failed. ${problem}`} (${overall()})`,
+        );
+      }
+      draw();
+    },
+    stop() {
+      // Lines that were said last wait for it.
+      bars?.update();
+      bars?.stop();
+    },
+  };
+}
+
+function createBars(
+  stream: NodeJS.WritableStream,
+  environment: Record<string, string | undefined>,
+): MultiBar {
+  const bar = environment.NO_COLOR ? '{bar}' : '\u001b[36m{bar}\u001b[39m';
+  return new MultiBar({
+    stream,
+    format: `${bar} {text}`,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 24,
+    linewrap: true,
+    clearOnComplete: true,
+    gracefulExit: false,
+    hideCursor: true,
+  });
+}
