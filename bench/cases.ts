@@ -3,7 +3,6 @@ import { type Conv2dSizes, conv2dFamily } from '../src/kernels/conv2d.ts';
 import { conv2dInputGradFamily } from '../src/kernels/conv2d-input-grad.ts';
 import { conv2dWeightGradFamily } from '../src/kernels/conv2d-weight-grad.ts';
 import { choicesOf, type Family } from '../src/kernels/family.ts';
-import type { Kernel } from '../src/kernels/kernel.ts';
 import { type MatmulSizes, matmulFamily } from '../src/kernels/matmul.ts';
 import { type KernelCase, numbers, usualTolerance } from './kernel-case.ts';
 import {
@@ -13,7 +12,7 @@ import {
   matmulReference,
 } from './references.ts';
 
-/** The families that a kernel of one's own can be compared with, each as: sizes to all variants that can serve them. */
+/** The families that a kernel of one's own can be compared with: sizes to the variants that serve them on a device. */
 export const families = {
   matmul: (sizes: MatmulSizes) => variants(matmulFamily, sizes),
   conv2d: (sizes: Conv2dSizes) => variants(conv2dFamily, sizes),
@@ -21,9 +20,9 @@ export const families = {
   conv2dWeightGrad: (sizes: Conv2dSizes) => variants(conv2dWeightGradFamily, sizes),
 };
 
-function variants<Sizes>(family: Family<Sizes>, sizes: Sizes): readonly Kernel[] {
+function variants<Sizes>(family: Family<Sizes>, sizes: Sizes): KernelCase['variants'] {
   const choices = choicesOf(family, sizes);
-  return choices.variants.map((variant) => choices.kernel(variant));
+  return (features) => choices.variantsWith(features).map((variant) => choices.kernel(variant));
 }
 
 export function kernelCases(): KernelCase[] {

@@ -4,7 +4,7 @@ import { type InputArray, type KernelCase, sizeOf } from './kernel-case.ts';
 
 /** The right answer where it is asked for: everywhere, or at places spread over the whole output. */
 export interface Answer {
-  /** Numbers of the elements, rising. */
+  /** Numbers of the elements, in order. */
   readonly places: Uint32Array;
   readonly values: Float64Array;
 }

@@ -48,7 +48,7 @@ export async function loadCustomCases(path: string): Promise<KernelCase[]> {
 /** @param path for errors. */
 export function customCases(exported: unknown, path: string): KernelCase[] {
   const fail = (problem: string): never => {
-    throw new Error(`${path} ${problem}; docs/benchmarks.md describes what a module of a kernel exports.`);
+    throw new Error(`${path} ${problem}; see examples/my-kernel.ts for what a module of a kernel exports.`);
   };
   if (!isCustomKernel(exported, fail)) return [];
   const { name, sizes, tolerance = usualTolerance } = exported;
@@ -59,6 +59,8 @@ export function customCases(exported: unknown, path: string): KernelCase[] {
     }
     const output = exported.reference(inputs, size);
     if (!(output?.length > 0)) return fail('has a `reference` that returns no array of numbers');
+    const own = checkedKernel(exported.kernel(size), name, fail);
+    const ours = rivals(exported, size, fail);
     const label = labelOf(size);
     return {
       name: `${name} ${label}`,
@@ -68,7 +70,7 @@ export function customCases(exported: unknown, path: string): KernelCase[] {
       reference: () => (element) => output[element],
       referenceCost: 1,
       tolerance,
-      variants: [checkedKernel(exported.kernel(size), name, fail), ...rivals(exported, size, fail)],
+      variants: (features) => [own, ...ours(features)],
     };
   });
 }
@@ -104,8 +106,8 @@ function checkedKernel(kernel: Partial<Kernel> | undefined, name: string, fail: 
 }
 
 /** Variants of the family to compare with, at sizes whose usual part may be left out. */
-function rivals({ compareWith }: CustomKernel, sizes: object, fail: Fail): readonly Kernel[] {
-  if (compareWith === undefined) return [];
+function rivals({ compareWith }: CustomKernel, sizes: object, fail: Fail): KernelCase['variants'] {
+  if (compareWith === undefined) return () => [];
   const given: Readonly<Record<string, unknown>> = { ...sizes };
   const number = (key: string, usual?: number): number => {
     const value = given[key] ?? usual;

@@ -14,7 +14,6 @@ import {
   sum,
   type Tensor,
   tensor,
-  zeros,
 } from '../src/index.ts';
 import { resnet } from '../src/nn/index.ts';
 import { numbers, sizeOf } from './kernel-case.ts';
@@ -135,7 +134,9 @@ function batchNormalisation(shape: readonly number[]): EngineWork {
   const channels = shape[1];
   const [x, t] = [1, 2].map((seed) => tensor(numbers(sizeOf(shape), seed), { shape: [...shape] }));
   const parameters = [3, 4].map((seed) => tensor(numbers(channels, seed)));
-  const results = [shape, shape, [channels], [channels]].map((of) => zeros([...of]));
+  const results = [shape, shape, [channels], [channels]].map((of) =>
+    tensor(new Float32Array(sizeOf(of)), { shape: [...of] }),
+  );
   const step = compile((input: Tensor, target: Tensor) => {
     const [weight, bias] = parameters;
     const y = batchNorm(input, { weight, bias });

@@ -1,4 +1,5 @@
 /** A formula at given sizes, the kernels that compute it, and the right answer. */
+import type { Features } from '../src/kernels/family.ts';
 import type { Kernel } from '../src/kernels/kernel.ts';
 
 /** What a kernel reads; every element is a 32-bit word. */
@@ -19,8 +20,8 @@ export interface KernelCase {
   readonly referenceCost: number;
   /** What a kernel may differ by from the reference, relative to the largest number. */
   readonly tolerance: number;
-  /** All must bind the inputs in order, then the output. */
-  readonly variants: readonly Kernel[];
+  /** The kernels that a device with these features can run. All must bind the inputs in order, then the output. */
+  readonly variants: (features: Features) => readonly Kernel[];
   /** True where a software adapter would take minutes. */
   readonly hardwareOnly?: boolean;
 }

@@ -28,7 +28,7 @@ const stampBytes = 16;
  * @throws Error, a sentence, for WGSL that does not compile (with line and column) and whatever else the device refuses.
  */
 export async function prepareKernel(
-  { gpu }: GpuDevice,
+  { gpu }: Pick<GpuDevice, 'gpu'>,
   kernel: Kernel,
   inputs: readonly InputArray[],
   outputSize: number,

@@ -36,7 +36,7 @@ const leastSamples = 5;
  * @throws Error, a sentence, if the device refuses the kernel or its answer is wrong.
  */
 export async function measureKernel(
-  device: GpuDevice,
+  device: Pick<GpuDevice, 'gpu'>,
   kernel: Kernel,
   use: KernelCase,
   inputs: readonly InputArray[],

@@ -118,7 +118,7 @@ async function measureAll({ kernels, engine }: Selection, means: Means): Promise
   const { device, choice, seconds, recorder } = means;
   const roofs = kernels.length > 0 ? peakCases(device) : [];
   const units = [...roofs, ...kernels].reduce(
-    (total, { variants }) => total + variants.length,
+    (total, { variants }) => total + variants(device.gpu.features).length,
     engine.length,
   );
   const progress = createProgress({ total: units, label: 'bench' });
@@ -156,7 +156,7 @@ async function measureCase(
 ): Promise<void> {
   const inputs = use.inputs();
   const answer = answerOf(use, inputs);
-  for (const kernel of use.variants) {
+  for (const kernel of use.variants(device.gpu.features)) {
     try {
       const measurement = await measureKernel(device, kernel, use, inputs, answer, seconds);
       await recorder.add(kernelRecord(kind, use, kernel.name, measurement, peaks));

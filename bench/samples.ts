@@ -14,7 +14,7 @@ export interface Summary {
 export interface Budget {
   /** Time to spend on the samples that count; the warm-up may take half as much again. */
   readonly seconds: number;
-  /** Samples to take even if they cost more. */
+  /** Samples to take even if they cost more, though not more than `patience` times as much. */
   readonly least: number;
   /** What is sampled has run just now, so that every sample counts. */
   readonly warm?: boolean;
@@ -23,6 +23,9 @@ export interface Budget {
 /** Samples at most, however short they are. */
 const most = 1000;
 
+/** Where this many times the budget is spent, even a single sample has to do: `n` tells. */
+const patience = 5;
+
 /** Two runs in a row that differ by no more than this share count as stable. */
 const steady = 0.1;
 
@@ -30,24 +33,26 @@ const steady = 0.1;
  * Runs `sample`, which returns milliseconds by name, until it is warm, and then as often as the budget allows.
  *
  * Warm is the second run at the earliest, when two in a row took about the same time, and at the latest when half of
- * the budget is spent.
+ * the budget is spent. A run longer than `patience` budgets is the only one.
  */
 export async function collect<Times extends { readonly wall: number }>(
   sample: () => Promise<Times>,
   { seconds, least, warm = false }: Budget,
 ): Promise<Times[]> {
-  if (!warm) await warmUp(async () => (await sample()).wall, seconds / 2);
+  const first = warm ? undefined : await sample();
+  if (first && first.wall > 1000 * patience * seconds) return [first];
+  if (first) await warmUp(async () => (await sample()).wall, first.wall, seconds / 2);
   const samples: Times[] = [];
-  const end = performance.now() + 1000 * seconds;
-  while (samples.length < least || (performance.now() < end && samples.length < most)) {
-    samples.push(await sample());
-  }
+  const start = performance.now();
+  const spent = () => (performance.now() - start) / 1000 / seconds;
+  do samples.push(await sample());
+  while (samples.length < least ? spent() < patience : spent() < 1 && samples.length < most);
   return samples;
 }
 
-async function warmUp(time: () => Promise<number>, seconds: number): Promise<void> {
+async function warmUp(time: () => Promise<number>, first: number, seconds: number): Promise<void> {
   const end = performance.now() + 1000 * seconds;
-  let last = await time();
+  let last = first;
   for (;;) {
     const next = await time();
     if (Math.abs(next - last) <= steady * Math.min(next, last) || performance.now() >= end) return;

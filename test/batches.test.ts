@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { setDevice } from '../src/engine/index.ts';
-import { ImageOrder, imageBatch } from '../src/experiments/batches.ts';
+import { ImageOrder, imageBatch, updateAt } from '../src/experiments/batches.ts';
 import { devices } from './devices.ts';
 import { syntheticDataset } from './synthetic-images.ts';
 
@@ -48,6 +48,50 @@ describe('the order of images', () => {
     }
     // 600 each, with a standard deviation of sqrt(3000 * 0.2 * 0.8) = 22.
     for (const count of counts.flat()) expect(Math.abs(count - epochs / 5)).toBeLessThan(4.5 * 22);
+  });
+});
+
+describe('the images of an update', () => {
+  // The paper's: 40,000 images are 7 updates of 5120 and one of 4160, in 32 micro-batches of 128 and one of 64.
+  const paper = { count: 40_000, batch: 5120, microBatch: 128 };
+
+  it('are, at the end of an epoch, those that are left, with their true count', () => {
+    const at = (updates: number) => updateAt(updates, { ...paper, lastBatch: 'partial' });
+    expect(at(0)).toEqual({ position: 0, microBatches: Array(40).fill({ size: 128, divisor: 40 }) });
+    const { position, microBatches } = at(7);
+    expect(position).toBe(35_840);
+    expect(microBatches).toHaveLength(33);
+    expect(microBatches[0]).toEqual({ size: 128, divisor: 32.5 });
+    expect(microBatches[32]).toEqual({ size: 64, divisor: 65 });
+    // Shares of the whole.
+    expect(microBatches.reduce((sum, { divisor }) => sum + 1 / divisor, 0)).toBeCloseTo(1, 12);
+    expect(at(8)).toEqual({ ...at(0), position: 40_000 });
+    expect(at(23).position).toBe(2 * 40_000 + 35_840);
+  });
+
+  it('are divided by the nominal count to mimic the released code', () => {
+    const { microBatches } = updateAt(7, { ...paper, lastBatch: 'nominal' });
+    expect(microBatches.map(({ size }) => size)).toEqual([...Array(32).fill(128), 64]);
+    expect(new Set(microBatches.map(({ divisor }) => divisor))).toEqual(new Set([40]));
+  });
+
+  it('go on into the next epoch if every batch is to be full', () => {
+    const { position, microBatches } = updateAt(8, { ...paper, lastBatch: 'full' });
+    expect({ position, count: microBatches.length }).toEqual({ position: 40_960, count: 40 });
+  });
+
+  it('are all of an epoch, once, also where nothing is left over', () => {
+    for (const count of [12, 13, 15, 16]) {
+      const batching = { count, batch: 6, microBatch: 3, lastBatch: 'partial' } as const;
+      let seen = 0;
+      for (let updates = 0; seen < 2 * count; updates++) {
+        const { position, microBatches } = updateAt(updates, batching);
+        expect(position).toBe(seen);
+        expect(microBatches.every(({ size }) => size >= 1 && size <= 3)).toBe(true);
+        seen += microBatches.reduce((sum, { size }) => sum + size, 0);
+      }
+      expect(seen).toBe(2 * count);
+    }
   });
 });
 

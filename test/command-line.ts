@@ -1,6 +1,7 @@
 /** Calling regrad as people do, for tests. */
 import { spawnSync } from 'node:child_process';
 import { Command } from 'commander';
+import { vi } from 'vitest';
 
 /** Runs the command line from the checkout with nothing in its environment but `env`, and without measuring kernels. */
 export function regrad(args: readonly string[], env: Record<string, string> = {}) {
@@ -23,4 +24,20 @@ export async function refusal(addVerb: (program: Command) => void, args: readonl
     (thrown: Error) => thrown,
   );
   return error.message;
+}
+
+/** What one verb prints on standard output, without a process of its own. */
+export async function called(addVerb: (program: Command) => void, args: readonly string[]): Promise<string> {
+  const program = new Command('regrad').exitOverride();
+  addVerb(program);
+  const printed: string[] = [];
+  const log = vi.spyOn(console, 'log').mockImplementation((text) => void printed.push(`${text}\n`));
+  const error = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } finally {
+    log.mockRestore();
+    error.mockRestore();
+  }
+  return printed.join('');
 }

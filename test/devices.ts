@@ -40,8 +40,11 @@ if (favourVariant && !variantNames.includes(favourVariant)) {
 /** A device of the engine on one of WebGPU's. */
 export function gpuDevice(device: GPUDevice, name: string): GpuDevice {
   const found = isSoftwareAdapter(device.adapterInfo) ? 'software' : 'hardware';
-  const adapterClass = forced === 'hardware' ? forced : found;
-  return new GpuDevice(device, { name, adapterClass, favourVariant: favourVariant || undefined });
+  return new GpuDevice(device, {
+    name,
+    adapterClass: forced === 'hardware' ? forced : found,
+    favourVariant: favourVariant || undefined,
+  });
 }
 
 /** Absent where there is only the reference executor. */

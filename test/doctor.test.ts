@@ -21,7 +21,7 @@ describe('regrad doctor', () => {
     const { status, stdout, stderr } = regrad(['doctor', '--json'], noDriver);
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(
-      /^adapter: swiftshader\S+ \(software, SwiftShader.*\)\. The system offers neither.*\n$/m,
+      /^adapter: swiftshader\S+ \(software, SwiftShader.*\)\. The system offers neither.*$/m,
     );
     const report: Report = JSON.parse(stdout);
     expect(report).toMatchObject({

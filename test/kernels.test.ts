@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Conv2dSizes, conv2dFamily } from '../src/kernels/conv2d.ts';
 import { conv2dInputGradFamily } from '../src/kernels/conv2d-input-grad.ts';
 import { conv2dWeightGradFamily } from '../src/kernels/conv2d-weight-grad.ts';
+import { choicesOf, type Family } from '../src/kernels/family.ts';
 import type { Kernel } from '../src/kernels/kernel.ts';
 import { type MatmulSizes, matmulFamily } from '../src/kernels/matmul.ts';
 import { testDevice } from './gpu.ts';
@@ -10,7 +11,8 @@ import { testDevice } from './gpu.ts';
 const device = await testDevice();
 /** By WGSL: a pipeline serves every shape. */
 const pipelines = new Map<string, GPUComputePipeline>();
-const variants = ['direct', 'tiled'] as const;
+const variants = ['direct', 'quads', 'tiled', 'depthwise'] as const;
+const anyFeature = { has: () => true };
 
 /** Numbers in [-1, 1), the same on each call: a linear congruential generator. */
 function numbers(count: number, seed: number): Float32Array {
@@ -21,9 +23,14 @@ function numbers(count: number, seed: number): Float32Array {
   });
 }
 
-/** Runs a kernel. The output starts as NaN and is one element too long: the kernel must leave that one alone. */
-async function launch(kernel: Kernel, inputs: Float32Array[], size: number): Promise<Float32Array> {
+/**
+ * The results of a kernel; of one that leaves its sums in parts, their sums.
+ * Its output starts as NaN and is one element too long: the kernel must leave that one alone.
+ */
+async function launch(kernel: Kernel, inputs: Float32Array[], results: number): Promise<Float32Array> {
   if (!device) throw new Error('no GPU');
+  const { parts = 1 } = kernel;
+  const size = parts * results;
   const pipeline =
     pipelines.get(kernel.source) ??
     device.createComputePipeline({
@@ -63,7 +70,17 @@ async function launch(kernel: Kernel, inputs: Float32Array[], size: number): Pro
   output.set(new Float32Array(read.getMappedRange()));
   for (const buffer of [...buffers, read]) buffer.destroy();
   expect(output[size], 'one element beyond the output').toBeNaN();
-  return output.subarray(0, size);
+  return Float32Array.from({ length: results }, (_, i) => {
+    let sum = 0;
+    for (let part = 0; part < parts; part++) sum += output[part * results + i];
+    return sum;
+  });
+}
+
+/** The kernel of a variant, where it serves these sizes. */
+function kernelOf<Sizes>(family: Family<Sizes>, variant: string, sizes: Sizes): Kernel | undefined {
+  const choices = choicesOf(family, sizes);
+  return choices.variantsWith(anyFeature).includes(variant) ? choices.kernel(variant) : undefined;
 }
 
 /** Equal to 1e-5 of the largest finite number expected; NaN and infinities exactly where expected. */
@@ -164,6 +181,15 @@ matmulCases.push(
   ['shared A', { batch: 4, m: 5, n: 7, k: 3, strideA: 0, strideB: 21, ...plain }],
   ['shared B', { batch: 2, m: 13, n: 10, k: 17, strideA: 221, strideB: 0, ...plain }],
   ['an outer product', { batch: 1, m: 20, n: 30, k: 1, strideA: 0, strideB: 0, ...plain }],
+  ['sums in parts', { batch: 1, m: 68, n: 36, k: 2060, strideA: 0, strideB: 0, ...plain }],
+  [
+    'sums in parts, no multiples of four',
+    { batch: 2, m: 9, n: 70, k: 1031, strideA: 9279, strideB: 72170, ...plain },
+  ],
+  [
+    'many large products, no multiples of four',
+    { batch: 257, m: 67, n: 129, k: 7, strideA: 469, strideB: 0, ...plain },
+  ],
   ['an inner product', { batch: 1, m: 1, n: 1, k: 1000, strideA: 0, strideB: 0, ...plain }],
 );
 
@@ -172,6 +198,10 @@ const convCases: [string, ConvCase][] = [
   ['3x3, unpadded, batch 1, 1 channel', { x: [1, 1, 5, 7], w: [3, 1, 3, 3] }],
   ['3 channels, odd sizes', { x: [5, 3, 7, 9], w: [10, 3, 3, 3], padding: [1, 1] }],
   ['2 channels, stride 2', { x: [3, 2, 9, 8], w: [5, 2, 3, 3], stride: [2, 2], padding: [1, 1] }],
+  ['1x1', { x: [2, 5, 8, 6], w: [7, 5, 1, 1] }],
+  ['1x1, 2 groups', { x: [3, 8, 6, 6], w: [16, 4, 1, 1], groups: 2 }],
+  ['1x1, many pixels', { x: [8, 2, 64, 64], w: [66, 2, 1, 1] }],
+  ['3x3, long sums', { x: [2, 40, 5, 5], w: [36, 40, 3, 3], padding: [1, 1] }],
   ['1x1, stride 2', { x: [4, 16, 8, 8], w: [12, 16, 1, 1], stride: [2, 2] }],
   ['1x1, stride 2, odd image', { x: [2, 4, 7, 5], w: [4, 4, 1, 1], stride: [2, 2] }],
   [
@@ -195,45 +225,61 @@ const convCases: [string, ConvCase][] = [
   ['2 groups', { x: [4, 6, 6, 5], w: [20, 3, 3, 3], padding: [1, 1], groups: 2 }],
   ['depthwise', { x: [3, 5, 7, 6], w: [5, 1, 3, 3], stride: [2, 1], padding: [1, 1], groups: 5 }],
   ['depthwise, 2 outputs each', { x: [1, 3, 5, 5], w: [6, 1, 3, 3], padding: [1, 1], groups: 3 }],
+  [
+    'depthwise, wide, dilation 2, stride 2',
+    { x: [9, 4, 6, 23], w: [4, 1, 2, 3], stride: [1, 2], padding: [2, 3], dilation: [1, 2], groups: 4 },
+  ],
+  [
+    'depthwise, stride 3, 3 outputs each',
+    { x: [2, 3, 7, 40], w: [9, 1, 3, 4], stride: [2, 3], padding: [1, 2], groups: 3 },
+  ],
+  ['depthwise, sums in parts', { x: [16, 2, 8, 17], w: [2, 1, 3, 3], padding: [1, 1], groups: 2 }],
   ['padding beyond need', { x: [2, 3, 3, 4], w: [4, 3, 2, 2], padding: [4, 5] }],
   ['filter as large as the image', { x: [6, 4, 4, 4], w: [11, 4, 4, 4] }],
   ['more than a tile of everything', { x: [5, 70, 6, 6], w: [67, 70, 3, 3], padding: [1, 1] }],
 ];
 
-describe.skipIf(!device).each(variants)('%s', (variant) => {
-  it.each(matmulCases)('matmul: %s', async (_name, sizes) => {
-    const a = numbers(sizes.strideA * (sizes.batch - 1) + sizes.m * sizes.k, 1);
-    const b = numbers(sizes.strideB * (sizes.batch - 1) + sizes.k * sizes.n, 2);
-    const output = await launch(
-      matmulFamily.variants[variant].kernel(sizes),
-      [a, b],
-      sizes.batch * sizes.m * sizes.n,
-    );
-    expectClose(output, matmulReference(sizes, a, b));
-  });
+for (const variant of variants) {
+  const lacking = variant === 'quads' && !device?.features.has('subgroups');
+  describe.skipIf(!device || lacking)(variant, () => {
+    const matmuls = matmulCases.filter(([, sizes]) => kernelOf(matmulFamily, variant, sizes));
+    const convolutions = convCases.filter(([, shapes]) => kernelOf(conv2dFamily, variant, convSizes(shapes)));
 
-  it('matmul: NaN and infinity spoil their row or column and nothing else', async () => {
-    const sizes: MatmulSizes = { batch: 1, m: 11, n: 10, k: 6, strideA: 0, strideB: 0, ...plain };
-    const [a, b] = [numbers(66, 1), numbers(60, 2)];
-    a[65] = Number.POSITIVE_INFINITY; // the last of the last row, which rows beyond the edge repeat
-    b[0] = Number.NaN;
-    expectClose(
-      await launch(matmulFamily.variants[variant].kernel(sizes), [a, b], 110),
-      matmulReference(sizes, a, b),
-    );
-  });
+    it.each(matmuls)('matmul: %s', async (_name, sizes) => {
+      await checkMatmul(variant, sizes, () => {});
+    });
 
-  it.each(convCases)('convolution and its gradients: %s', async (_name, shapes) => {
-    await checkConvolution(variant, convSizes(shapes), () => {});
-  });
+    it.each(matmuls)('matmul, NaN and infinity at the corners: %s', async (_name, sizes) => {
+      await checkMatmul(variant, sizes, (a, b) => {
+        a[a.length - 1] = Number.POSITIVE_INFINITY; // the last of the last row, which rows beyond the edge repeat
+        b[0] = Number.NaN;
+      });
+    });
 
-  it.each(convCases)('convolution, NaN and infinity at the corners: %s', async (_name, shapes) => {
-    await checkConvolution(variant, convSizes(shapes), (values) => {
-      values[0] = Number.POSITIVE_INFINITY; // where an address outside the image might fall back to
-      values[values.length - 1] = Number.NaN;
+    it.each(convolutions)('convolution and its gradients: %s', async (_name, shapes) => {
+      await checkConvolution(variant, convSizes(shapes), () => {});
+    });
+
+    it.each(convolutions)('convolution, NaN and infinity at the corners: %s', async (_name, shapes) => {
+      await checkConvolution(variant, convSizes(shapes), (values) => {
+        values[0] = Number.POSITIVE_INFINITY; // where an address outside the image might fall back to
+        values[values.length - 1] = Number.NaN;
+      });
     });
   });
-});
+}
+
+async function checkMatmul(
+  variant: string,
+  sizes: MatmulSizes,
+  spoil: (a: Float32Array, b: Float32Array) => void,
+) {
+  const { batch, m, n, k, strideA, strideB } = sizes;
+  const a = numbers(strideA * (batch - 1) + m * k, 1);
+  const b = numbers(strideB * (batch - 1) + k * n, 2);
+  spoil(a, b);
+  await check(matmulFamily, variant, sizes, [a, b], matmulReference(sizes, a, b));
+}
 
 async function checkConvolution(variant: string, sizes: Conv2dSizes, spoil: (values: Float32Array) => void) {
   const { n, c, h, w, k, r, s, p, q, groups } = sizes;
@@ -252,15 +298,21 @@ async function checkConvolution(variant: string, sizes: Conv2dSizes, spoil: (val
     dw[l] += g[i] * pixel;
     if (j !== undefined) dx[j] += g[i] * cleanWeight[l];
   });
-  expectClose(await launch(conv2dFamily.variants[variant].kernel(sizes), [x, weight], g.length), y);
-  expectClose(
-    await launch(conv2dInputGradFamily.variants[variant].kernel(sizes), [g, cleanWeight], x.length),
-    dx,
-  );
-  expectClose(
-    await launch(conv2dWeightGradFamily.variants[variant].kernel(sizes), [g, x], weight.length),
-    dw,
-  );
+  await check(conv2dFamily, variant, sizes, [x, weight], y);
+  await check(conv2dInputGradFamily, variant, sizes, [g, cleanWeight], dx);
+  await check(conv2dWeightGradFamily, variant, sizes, [g, x], dw);
+}
+
+async function check<Sizes>(
+  family: Family<Sizes>,
+  variant: string,
+  sizes: Sizes,
+  inputs: Float32Array[],
+  expected: Float64Array,
+) {
+  const kernel = kernelOf(family, variant, sizes);
+  if (!kernel) throw new Error(`${variant} of ${family.name} does not serve ${JSON.stringify(sizes)}.`);
+  expectClose(await launch(kernel, inputs, expected.length), expected);
 }
 
 describe('geometry', () => {
@@ -274,15 +326,17 @@ describe('geometry', () => {
   });
 
   it.each(variants)('launches at most 65535 %s workgroups along a dimension', (variant) => {
-    const sizes = convSizes({ x: [20_000, 64, 32, 32], w: [64, 64, 3, 3], padding: [1, 1] });
+    const dense = convSizes({ x: [20_000, 64, 32, 32], w: [64, 64, 3, 3], padding: [1, 1] });
+    const depthwise = convSizes({ x: [20_000, 64, 32, 32], w: [64, 1, 3, 3], padding: [1, 1], groups: 64 });
     const matrix = { batch: 1, m: 100_000, n: 50_000, k: 8, strideA: 0, strideB: 0, ...plain };
-    for (const kernel of [
-      matmulFamily.variants[variant].kernel(matrix),
-      conv2dFamily.variants[variant].kernel(sizes),
-      conv2dInputGradFamily.variants[variant].kernel(sizes),
-      conv2dWeightGradFamily.variants[variant].kernel(sizes),
-    ]) {
-      expect(Math.max(...kernel.workgroups), kernel.name).toBeLessThanOrEqual(65_535);
+    const families = [conv2dFamily, conv2dInputGradFamily, conv2dWeightGradFamily];
+    const kernels = [
+      kernelOf(matmulFamily, variant, matrix),
+      ...families.flatMap((family) => [dense, depthwise].map((sizes) => kernelOf(family, variant, sizes))),
+    ].filter((kernel) => kernel !== undefined);
+    expect(kernels.length).toBeGreaterThanOrEqual(3);
+    for (const { name, workgroups } of kernels) {
+      expect(Math.max(...workgroups), name).toBeLessThanOrEqual(65_535);
     }
   });
 });

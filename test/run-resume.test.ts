@@ -1,4 +1,5 @@
 /** Runs in folders: stopped and taken up again they give the same bits; what is damaged is told, and nothing is lost. */
+import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,8 @@ async function trained(folder: string, config: RunConfig, stops: readonly number
   return folder;
 }
 
+const digest = (text: string) => createHash('sha256').update(text, 'latin1').digest('hex');
+
 /** The bytes of a finished run that must not depend on how often it was taken up. */
 async function bitsOf(folder: string): Promise<Record<string, string>> {
   const text = async (name: string) => readFile(join(folder, name), 'latin1').catch(() => 'none');
@@ -67,8 +70,8 @@ async function bitsOf(folder: string): Promise<Record<string, string>> {
   return {
     metrics: metrics.join('\n'),
     norms: await text('norms.jsonl'),
-    weights: await text('weights.safetensors'),
-    states: await text(`checkpoints/${checkpoint}/state.safetensors`),
+    weights: digest(await text('weights.safetensors')),
+    states: digest(await text(`checkpoints/${checkpoint}/state.safetensors`)),
     result: JSON.stringify(result),
   };
 }

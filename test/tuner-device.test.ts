@@ -67,11 +67,13 @@ describe.runIf(gpu)('a device that measures', () => {
   it('computes what the reference computes, remembers, and has nothing to measure again', async () => {
     const path = join(await makeFolder(), 'variants.json');
     const expected = await valuesOn(reference, work);
+    const warn = vi.spyOn(console, 'warn');
     const first = deviceWith({ tuning: { store: new VariantFile(path, 'test'), budget } });
     const values = await valuesOn(first, work);
     values.forEach((value, i) => {
       expectClose(value, expected[i], 1e-4, `value ${i}`);
     });
+    expect(warn, 'all variants compute the same').not.toHaveBeenCalled();
     expect(first.measuredVariants).toBe(first.variants().size);
     const families = new Set([...first.variants().keys()].map((key) => key.split(' ', 1)[0]));
     expect(families).toEqual(new Set(['matmul', 'conv2d', 'conv2dInputGrad', 'conv2dWeightGrad']));

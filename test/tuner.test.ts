@@ -40,16 +40,23 @@ const launch = (size: number) => ({ choices: choicesOf(family, { size }), inputs
 type Times = Readonly<Record<string, number | Error>>;
 
 /** A device without features, on which each launch of a kernel takes its milliseconds, or fails. */
-function makeChooser(times: Times, options: VariantOptions = { tuning: {} }) {
+function makeChooser(
+  times: Times,
+  options: VariantOptions = { tuning: {} },
+  answers: Readonly<Record<string, Float32Array>> = {},
+) {
   const log = { prepared: [] as string[], opened: [] as number[][], disposed: 0 };
-  const newStopwatch: NewStopwatch = (inputs, output) => {
-    log.opened.push([...inputs, output]);
+  const newStopwatch: NewStopwatch = (inputs, output, parts) => {
+    log.opened.push([...inputs, output * parts]);
     return {
       prepare: async ({ name }) => {
         log.prepared.push(name);
         const time = times[name];
         if (time instanceof Error) throw time;
-        return async (launches) => launches * time;
+        return {
+          sample: async (launches) => launches * time,
+          answer: answers[name] ?? Float32Array.of(1, 2),
+        };
       },
       dispose: () => {
         log.disposed++;
@@ -152,6 +159,17 @@ describe('measuring', () => {
     ]);
   });
 
+  it('leaves out, with a warning, a variant that computes something else than the plainest', async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue();
+    const times = { plain: 3, wide: 2, even: 1 };
+    const { chooser } = makeChooser(times, { tuning: {} }, { even: Float32Array.of(1, 3) });
+    await chooser.settle(() => [launch(4)]);
+    expect(chooser.choose(launch(4).choices)).toBe('wide');
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/^regrad: even of sum small .* it computes 3 where plain computes 2\./)],
+    ]);
+  });
+
   it('prefers, and remembers nothing, where every variant fails or memory is short', async () => {
     const warn = vi.spyOn(console, 'warn').mockReturnValue();
     const failure = new Error('No.');
@@ -190,10 +208,13 @@ describe('measuring', () => {
     const launches: number[] = [];
     const tuning = { budget: { perChoice: 50, total: 3000 } };
     const chooser = new VariantChooser({ features: new Set(), adapterClass: 'hardware' }, { tuning }, () => ({
-      prepare: async () => async (count) => {
-        launches.push(count);
-        return count * 20;
-      },
+      prepare: async () => ({
+        sample: async (count) => {
+          launches.push(count);
+          return count * 20;
+        },
+        answer: Float32Array.of(1),
+      }),
       dispose: () => {},
     }));
     await chooser.settle(() => [launch(5)]);

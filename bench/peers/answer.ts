@@ -20,19 +20,23 @@ function difference(a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
   return Float64Array.from(a, (value, i) => value - b[i]);
 }
 
-/** || answer - expected || / || expected || over all arrays of a part together; NaN if a number is NaN. */
+/** || answer - expected || / || expected || of the worst array of a part; NaN if a number is NaN. */
 export function relativeError(answer: Answer[string], expected: Answer[string]): number {
-  let error = 0;
-  let norm = 0;
-  expected.forEach((values, i) => {
+  const errors = expected.map((values, i) => {
     const given = answer[i];
     if (given?.length !== values.length) {
-      throw new Error(`Array ${i} of an answer has ${given?.length} numbers, expected ${values.length}.`);
+      throw new Error(
+        `Array ${i} of an answer has ${given?.length ?? 'no'} numbers, expected ${values.length}.`,
+      );
     }
-    for (let at = 0; at < values.length; at++) {
-      error += (given[at] - values[at]) ** 2;
-      norm += values[at] ** 2;
-    }
+    const gap = norm(difference(given, values));
+    return gap === 0 ? 0 : gap / norm(values);
   });
-  return Math.sqrt(error / norm);
+  return Math.max(...errors);
+}
+
+function norm(values: ArrayLike<number>): number {
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += values[i] ** 2;
+  return Math.sqrt(squares);
 }

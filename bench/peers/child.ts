@@ -46,7 +46,7 @@ async function handle(request: Request): Promise<Reply> {
     const read = await prepared.call();
     const first = performance.now() - start;
     const answer: Answer = await answerOf(use, prepared, read);
-    return { first, answer };
+    return { first, answer, remark: prepared.remark?.() };
   }
   if (request.type === 'release') {
     prepared?.dispose();

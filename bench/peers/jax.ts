@@ -70,6 +70,11 @@ function upload({ layout, shape, values }: HostArray): JaxArray {
   return np.array(hot, { shape: [values.length, 10] });
 }
 
+/** The RangeError of the JavaScript engine, in V8's words or another's. */
+function isStackOverflow(error: unknown): boolean {
+  return error instanceof Error && /call stack/i.test(error.message);
+}
+
 const reference = (arrays: readonly JaxArray[]) => arrays.map((x) => x.ref);
 const readAll = (arrays: readonly JaxArray[]) => Promise.all(arrays.map((x) => x.data()));
 const disposeAll = (arrays: readonly JaxArray[]) => {
@@ -78,7 +83,7 @@ const disposeAll = (arrays: readonly JaxArray[]) => {
 
 function evaluation(use: Case, inputs: JaxArray[], constants: JaxArray[]): Prepared {
   const cotangent = upload(use.cotangent ?? { layout: 'plain', shape: [], values: Float32Array.of(1) });
-  const fn = jit((own: JaxArray[], fixed: JaxArray[], g: JaxArray): JaxArray[] => {
+  const plain = (own: JaxArray[], fixed: JaxArray[], g: JaxArray): JaxArray[] => {
     if (use.kind === 'evaluate') {
       g.dispose();
       return [use.compute(operations, own, fixed)];
@@ -87,9 +92,23 @@ function evaluation(use: Case, inputs: JaxArray[], constants: JaxArray[]): Prepa
     const gradients = pull(g);
     pull.dispose();
     return [value, ...gradients];
-  });
+  };
+  const fn = jit(plain);
+  const call = async (compute: typeof plain) =>
+    readAll(compute(reference(inputs), reference(constants), cotangent.ref));
+  let eager = false;
   return {
-    call: async () => readAll(fn(reference(inputs), reference(constants), cotangent.ref)),
+    call: async () => {
+      if (eager) return call(plain);
+      try {
+        return await call(fn);
+      } catch (error) {
+        if (!isStackOverflow(error)) throw error;
+        eager = true;
+        return call(plain);
+      }
+    },
+    remark: () => (eager ? 'without jit, which overflows the stack' : undefined),
     dispose: () => {
       disposeAll([...inputs, ...constants, cotangent]);
       fn.dispose();

@@ -57,14 +57,19 @@ export interface Case {
   readonly cotangent?: HostArray;
   /** For train: adds this times the squared norm of the loss gradient over all parameters to the loss. */
   readonly penalty?: number;
+  /** What a right answer may be off by, relative to its norm, in the worst of its arrays. */
+  readonly tolerance: number;
   compute<T>(operations: Operations<T>, inputs: readonly T[], constants: readonly T[]): T;
 }
 
-export const learningRate = 0.01;
+/** High enough that a change of parameters by it, rounded to float32 with them, shows the gradient to four digits. */
+export const learningRate = 0.1;
 export const momentum = 0.9;
 
 /** A case on a library's device, ready to be called. */
 export interface Prepared {
+  /** What a reader of the table should know of how it is computed, found out by the first call. */
+  remark?(): string | undefined;
   /** Computes and reads back: one sample. */
   call(): Promise<ArrayLike<number>[]>;
   /** train, momentum: the parameters as they are now, laid out as the case's inputs. */

@@ -11,6 +11,7 @@ export interface Reply {
   readonly version?: string;
   readonly first?: number;
   readonly answer?: Answer;
+  readonly remark?: string;
   readonly times?: readonly number[];
   readonly error?: string;
 }
@@ -18,18 +19,25 @@ export interface Reply {
 /** The process ended or did not answer: not an error that the library threw. */
 export class ProcessFailure extends Error {}
 
-const limitSeconds = 120;
-
 export class LibraryProcess {
   readonly name: string;
+  /** Known once it was asked something. */
   version = '';
+  readonly #limit: number;
   readonly #start: () => ChildProcess;
   #child: ChildProcess | undefined;
 
-  constructor(name: string, file: string, adapter: string) {
+  /** @param limit seconds that an answer may take. */
+  constructor(name: string, file: string, adapter: string, limit: number) {
     this.name = name;
+    this.#limit = limit;
     this.#start = () =>
-      fork(file, [name, adapter], { serialization: 'advanced', execArgv: ['--enable-source-maps'] });
+      fork(file, [name, adapter], {
+        serialization: 'advanced',
+        execArgv: ['--enable-source-maps'],
+        // Standard output is the table's.
+        stdio: ['ignore', 2, 2, 'ipc'],
+      });
   }
 
   /** @throws Error if the library throws; ProcessFailure. */
@@ -58,7 +66,7 @@ export class LibraryProcess {
         clearTimeout(timer);
         reject(new ProcessFailure(reason));
       };
-      const timer = setTimeout(() => fail(`no answer in ${limitSeconds} s`), limitSeconds * 1000);
+      const timer = setTimeout(() => fail(`no answer in ${this.#limit} s`), this.#limit * 1000);
       child.removeAllListeners();
       child.once('message', (reply: Reply) => {
         clearTimeout(timer);

@@ -42,16 +42,17 @@ const orders: Partial<Record<Layout, readonly number[]>> = { image: [0, 2, 3, 1]
 export const tfjs: Library = {
   version: tf.version_core,
   async prepare(use) {
+    tf.enableProdMode();
     await tf.setBackend('webgpu');
-    const inputs = use.inputs.map((array) => upload(array, use));
-    const constants = use.constants.map((array) => upload(array, use));
+    const inputs = use.inputs.map(upload);
+    const constants = use.constants.map(upload);
     if (use.kind === 'train') return training(use, inputs, constants);
-    if (use.kind === 'momentum') return momentumUpdate(use, inputs, constants);
+    if (use.kind === 'momentum') return momentumUpdate(inputs, constants);
     return evaluation(use, inputs, constants);
   },
 };
 
-function upload({ layout, shape, values }: HostArray, use: Case): tf.Tensor {
+function upload({ layout, shape, values }: HostArray): tf.Tensor {
   if (layout === 'labels') return tf.cast(tf.oneHot(tf.tensor1d(values, 'int32'), 10), 'float32');
   const order = orderOf(layout, shape);
   return order
@@ -103,7 +104,7 @@ async function readAll(tensors: readonly tf.Tensor[]) {
 }
 
 function evaluation(use: Case, inputs: tf.Tensor[], constants: tf.Tensor[]): Prepared {
-  const cotangent = use.cotangent && upload(use.cotangent, use);
+  const cotangent = use.cotangent && upload(use.cotangent);
   const fn = (...own: tf.Tensor[]) => use.compute(operations, own, constants);
   const differentiate = tf.valueAndGrads(fn);
   const output = use.cotangent ?? { layout: 'plain', shape: [] };
@@ -132,13 +133,17 @@ function training(use: Case, inputs: tf.Tensor[], constants: tf.Tensor[]): Prepa
   const total = () => {
     if (!penalty) return loss(...variables);
     const { value, grads } = tf.valueAndGrads(loss)(variables);
-    const norm = tf.addN(grads.map((g) => tf.sum(tf.square(g))));
+    // One by one: `addN` binds all at once, and WebGPU allows few bindings.
+    const norm = grads.map((g) => tf.sum(tf.square(g))).reduce((a, b) => tf.add(a, b));
     return scalar(tf.add(value, tf.mul(norm, penalty)));
   };
   return {
     call: async () => {
-      const value = tf.tidy(() => optimizer.minimize(total, true, variables));
-      if (!value) throw new Error('minimize returned no loss.');
+      const value = tf.tidy(() => {
+        const cost = optimizer.minimize(total, true, variables);
+        if (!cost) throw new Error('minimize returned no loss.');
+        return cost;
+      });
       const read = await value.data();
       value.dispose();
       return [read];
@@ -154,10 +159,10 @@ function training(use: Case, inputs: tf.Tensor[], constants: tf.Tensor[]): Prepa
   };
 }
 
-function momentumUpdate(use: Case, inputs: tf.Tensor[], gradients: tf.Tensor[]): Prepared {
+function momentumUpdate(inputs: tf.Tensor[], gradients: tf.Tensor[]): Prepared {
   const variables = inputs.map((x) => tf.variable(x));
   const optimizer = tf.train.momentum(learningRate, momentum);
-  const named = Object.fromEntries(variables.map(({ name }, i) => [name, gradients[i]]));
+  const named = variables.map(({ name }, i) => ({ name, tensor: gradients[i] }));
   return {
     call: async () => {
       const first = tf.tidy(() => {

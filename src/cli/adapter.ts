@@ -8,6 +8,7 @@ import {
   type NodeDevice,
   requestNodeDevice,
 } from '../engine/node.ts';
+import { showCompiling } from '../experiments/progress.ts';
 
 /** What the options give. */
 export interface AdapterOptions {
@@ -45,7 +46,7 @@ export async function useAdapter(
   { adapter, tune }: AdapterOptions,
   variants?: ReadonlyMap<string, string>,
 ): Promise<NodeDevice> {
-  const found = await requestNodeDevice(adapter, { tune, variants });
+  const found = await requestNodeDevice(adapter, { tune, variants, onCompile: showCompiling() });
   setDevice(found.device);
   console.error(describeAdapter(found.adapter));
   return found;

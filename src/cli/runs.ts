@@ -95,7 +95,7 @@ async function comparison(root: string, names: readonly string[], json: boolean)
   if (steps.length > 0) {
     const difference = mean(steps.map(([p, q]) => 100 * (p.validationAccuracy - q.validationAccuracy)));
     console.log(
-      `Validation accuracy at the ${steps.length} steps that both evaluated: a - b = ${difference.toFixed(2)} points on average.`,
+      `Validation accuracy, on average over ${steps.length} steps that both evaluated: a - b = ${difference.toFixed(2)} points.`,
     );
   }
 }

@@ -29,7 +29,8 @@ export async function evaluate(nodes: readonly Node[], purpose: 'read' | 'keep')
 
 /** What the device has to be given time for before `runWaitingUpdates`, if anything. */
 export function settleWaitingUpdates(device: Device): Promise<void> | undefined {
-  return device.settle(buildGraph(waitingUpdates().map(({ node }) => node)));
+  const updates = waitingUpdates();
+  return updates.length === 0 ? undefined : device.settle(buildGraph(updates.map(({ node }) => node)));
 }
 
 /** Hands over what `assign` left waiting: when this returns nothing is, and the promise tells whether all went well. */

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { create as createGpu } from 'webgpu';
 import { adapterName, isSoftwareAdapter } from './adapter-info.ts';
 import { type Device, setDeviceProvider } from './device.ts';
+import type { GpuDeviceOptions } from './run/gpu/device.ts';
 import { createGpuDevice } from './run/gpu/request.ts';
 import type { VariantsByKey } from './run/gpu/variants.ts';
 import { ReferenceDevice } from './run/reference.ts';
@@ -36,8 +37,13 @@ export interface AdapterResult {
   reason?: string;
 }
 
-/** Nanoseconds instead of steps of 65 µs; what is timed here is one's own work, so nothing leaks. */
-const dawnOptions = ['disable-dawn-features=timestamp_quantization'];
+/**
+ * Timestamps in nanoseconds instead of steps of 65 µs; what is timed here is one's own work, so nothing leaks.
+ * And zeroing of workgroup memory by Dawn's own loop: SwiftShader unrolls its own, which takes seconds to compile.
+ */
+const dawnOptions = [
+  'disable-dawn-features=timestamp_quantization,use_vulkan_zero_initialize_workgroup_memory_extension',
+];
 
 /** Parts of the names of CPU drivers: Mesa's, Google's, Microsoft's. */
 const softwareNames = ['llvmpipe', 'SwiftShader', 'Microsoft Basic Render'];
@@ -86,6 +92,8 @@ export interface NodeDeviceOptions {
   readonly tune?: boolean;
   /** Kernels to use, whatever is measured or remembered: `Device.variants()` of the run that is to be continued. */
   readonly variants?: VariantsByKey;
+  /** See `GpuDeviceOptions`. */
+  readonly onCompile?: GpuDeviceOptions['onCompile'];
 }
 
 /** Whether kernels are measured on a device, and what is known of it. */
@@ -112,7 +120,7 @@ export interface NodeDevice {
  */
 export async function requestNodeDevice(
   choice?: AdapterChoice,
-  { tune = tuneByEnvironment(), variants }: NodeDeviceOptions = {},
+  { tune = tuneByEnvironment(), variants, onCompile }: NodeDeviceOptions = {},
 ): Promise<NodeDevice> {
   const result = await requestNodeAdapter(choice);
   const { kind, adapter, name, driver } = result;
@@ -122,7 +130,7 @@ export async function requestNodeDevice(
   const store = path === undefined ? undefined : new VariantFile(path, `${name}, ${driver}`);
   const tuning = on ? { store } : undefined;
   return {
-    device: await createGpuDevice(adapter, { name, adapterClass: kind, variants, tuning }),
+    device: await createGpuDevice(adapter, { name, adapterClass: kind, variants, tuning, onCompile }),
     adapter: result,
     tuning: {
       on,

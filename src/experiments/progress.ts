@@ -34,6 +34,29 @@ export function createProgress(options: ProgressOptions): Progress {
   return stream.isTTY && environment.TERM !== 'dumb' ? createBar(options) : createLines(options);
 }
 
+/** Shows how many of `total` kernels are compiled where that takes longer than `patience` seconds; for `onCompile`. */
+export function showCompiling({
+  patience = 1,
+  now = Date.now,
+  ...options
+}: Omit<ProgressOptions, 'total' | 'label'> & { readonly patience?: number } = {}): (
+  done: number,
+  total: number,
+) => void {
+  let began = 0;
+  let progress: Progress | undefined;
+  return (done, total) => {
+    if (done === 0) began = now();
+    if (!progress && done > 0 && done < total && now() - began > 1000 * patience) {
+      progress = createProgress({ ...options, now, total, label: 'compiling kernels', start: done });
+    }
+    progress?.update(done);
+    if (done < total) return;
+    progress?.stop();
+    progress = undefined;
+  };
+}
+
 function createBar(options: ProgressOptions): Progress {
   const { total, label, start = 0, stream = process.stderr, environment = process.env } = options;
   const bar = environment.NO_COLOR ? '{bar}' : '\u001b[36m{bar}\u001b[39m';

@@ -1,14 +1,20 @@
 import { type Conv2dSizes, conv2dClass, conv2dKernel, conv2dParams } from './conv2d.ts';
 import { conv2dInputGradQuads } from './conv2d-input-grad-quads.ts';
+import { conv2dInputGradTiled, conv2dInputGradVectors, mostTaps } from './conv2d-input-grad-tiled.ts';
+import { depthwiseInputGrad, depthwiseRounds, isDepthwise } from './depthwise.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
-import { gemm, gemmGrid } from './gemm.ts';
+import { gemmPlan } from './gemm.ts';
 import { grid, linearMain } from './kernel.ts';
+import { inParts, storeParts } from './parts.ts';
 import { quadGrid, quadTile, quadTiles } from './quads.ts';
 
-const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
-@group(0) @binding(0) var<storage, read> g: array<f32>;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
+const declarations = (
+  epilogue: Epilogue,
+  vectors = { g: false, w: false },
+) => /* wgsl */ `${conv2dParams(epilogue)}
+@group(0) @binding(0) var<storage, read> g: array<${vectors.g ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> w: array<${vectors.w ? 'vec4f' : 'f32'}>;
 ${epilogue.declarations(2)}
 `;
 
@@ -51,6 +57,27 @@ fn taps(offset: u32, stride: u32, dilation: u32, size: u32) -> vec3u {
   var distance = 1u;
   while (distance * dilation % stride != 0u) { distance++; }
   return vec3u(first, distance, (size - first + distance - 1u) / distance);
+}
+
+// Under tap r, row i of the phase reads row i + up of g; the next tap reads nextUp rows above that.
+struct Taps {
+  r: vec3u,
+  s: vec3u,
+  up: u32,
+  left: u32,
+  nextUp: u32,
+  nextLeft: u32,
+}
+
+fn tapsOf(phase: vec2u) -> Taps {
+  if (p.strideH == 1u && p.strideW == 1u) {
+    return Taps(vec3u(0u, 1u, p.R), vec3u(0u, 1u, p.S), p.paddingH, p.paddingW, p.dilationH, p.dilationW);
+  }
+  let r = taps(phase.x + p.paddingH, p.strideH, p.dilationH, p.R);
+  let s = taps(phase.y + p.paddingW, p.strideW, p.dilationW, p.S);
+  let up = (i32(phase.x + p.paddingH) - i32(r.x * p.dilationH)) / i32(p.strideH);
+  let left = (i32(phase.y + p.paddingW) - i32(s.x * p.dilationW)) / i32(p.strideW);
+  return Taps(r, s, u32(up), u32(left), r.y * p.dilationH / p.strideH, s.y * p.dilationW / p.strideW);
 }
 
 fn storeRow(group: u32, c: u32, to: Pixels, row: vec4f) {
@@ -140,25 +167,19 @@ ${linearMain}
   let kernels0 = (group * p.Kg * p.Cg + min(c + four, vec4u(p.Cg - 1u))) * p.R * p.S;
   let kernels1 = (group * p.Kg * p.Cg + min(c + 4u + four, vec4u(p.Cg - 1u))) * p.R * p.S;
 
-  // Under tap r, row i of the phase reads row i + up of g; the next tap reads lessUp rows above that.
-  let tapsR = taps(phase.x + p.paddingH, p.strideH, p.dilationH, p.R);
-  let tapsS = taps(phase.y + p.paddingW, p.strideW, p.dilationW, p.S);
-  let firstUp = (i32(phase.x + p.paddingH) - i32(tapsR.x * p.dilationH)) / i32(p.strideH);
-  let firstLeft = (i32(phase.y + p.paddingW) - i32(tapsS.x * p.dilationW)) / i32(p.strideW);
-  let lessUp = tapsR.y * p.dilationH / p.strideH;
-  let lessLeft = tapsS.y * p.dilationW / p.strideW;
+  let taps = tapsOf(phase);
 
   // out[pixels][channels]: a column of the matrix is a channel.
   var out00 = mat4x4f();
   var out01 = mat4x4f();
   var out10 = mat4x4f();
   var out11 = mat4x4f();
-  var r = tapsR.x;
-  var s = tapsS.x;
-  var up = u32(firstUp);
-  var left = u32(firstLeft);
+  var r = taps.r.x;
+  var s = taps.s.x;
+  var up = taps.up;
+  var left = taps.left;
   var k = 0u;
-  let steps = tapsR.z * tapsS.z * ((p.Kg + 3u) / 4u);
+  let steps = taps.r.z * taps.s.z * ((p.Kg + 3u) / 4u);
   for (var step = 0u; step < steps; step++) {
     // Above or left of g, u32 wraps to a huge number, so that one comparison tests both edges.
     let inside0 = (pixels0.row + up < vec4u(p.P)) & (pixels0.column + left < vec4u(p.Q));
@@ -181,13 +202,13 @@ ${linearMain}
     k += 4u;
     if (k >= p.Kg) {
       k = 0u;
-      s += tapsS.y;
-      left -= lessLeft;
+      s += taps.s.y;
+      left -= taps.nextLeft;
       if (s >= p.S) {
-        s = tapsS.x;
-        left = u32(firstLeft);
-        r += tapsR.y;
-        up -= lessUp;
+        s = taps.s.x;
+        left = taps.left;
+        r += taps.r.y;
+        up -= taps.nextUp;
       }
     }
   }
@@ -196,51 +217,6 @@ ${linearMain}
   storeRows(group, c, pixels1, out10);
   storeRows(group, c + 4u, pixels1, out11);
 }`;
-
-/** The same formula for `gemm`: M = channels c of a group, N = pixels (n, h, w), K = (k, r, s). */
-const tiled = (epilogue: Epilogue) =>
-  gemm(/* wgsl */ `${declarations(epilogue)}
-fn extent() -> vec4u {
-  return vec4u(p.Cg, p.N * p.H * p.W, p.Kg * p.R * p.S, p.groups);
-}
-
-fn contiguousInK() -> vec2<bool> {
-  return vec2<bool>(true, false);
-}
-
-fn loadA(group: u32, c: u32, krs: u32) -> vec4f {
-  let RS = p.R * p.S;
-  if (krs >= p.Kg * RS) { return vec4f(); }
-  let channel = min(c + vec4u(0u, 1u, 2u, 3u), vec4u(p.Cg - 1u));
-  let at = ((group * p.Kg + krs / RS) * p.Cg + channel) * RS + krs % RS;
-  return vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
-}
-
-fn loadB(group: u32, krs: u32, pixel: u32) -> vec4f {
-  if (krs >= p.Kg * p.R * p.S) { return vec4f(); }
-  let i = min(pixel + vec4u(0u, 1u, 2u, 3u), vec4u(p.N * p.H * p.W - 1u));
-  let n = i / (p.H * p.W);
-  let k = group * p.Kg + krs / (p.R * p.S);
-  // Above or left of g, u32 wraps to a huge number, so that one comparison tests both edges.
-  let up = i / p.W % p.H + p.paddingH - krs / p.S % p.R * p.dilationH;
-  let left = i % p.W + p.paddingW - krs % p.S * p.dilationW;
-  let row = up / p.strideH;
-  let column = left / p.strideW;
-  let exact = (row * p.strideH == up) & (column * p.strideW == left);
-  let inside = (row < vec4u(p.P)) & (column < vec4u(p.Q)) & exact;
-  let at = select(vec4u(), ((n * p.K + k) * p.P + row) * p.Q + column, inside);
-  return select(vec4f(), vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), inside);
-}
-
-fn store(group: u32, c: u32, pixel: u32, row: vec4f) {
-  let HW = p.H * p.W;
-  if (c >= p.Cg) { return; }
-  let to = (group * p.Cg + c) * HW;
-  for (var j = 0u; j < 4u; j++) {
-    let i = pixel + j;
-    if (i < p.N * HW) { put(i / HW * p.C * HW + to + i % HW, row[j]); }
-  }
-}`);
 
 /**
  * The kernels of the gradient of `conv2d` with respect to its input; inputs g[N, K, P, Q] and
@@ -279,12 +255,34 @@ export const conv2dInputGradFamily: Family<Conv2dSizes> = {
     },
     tiled: {
       kernel: (sizes, epilogue = storeResults) => {
-        const { n, c, h, w, groups } = sizes;
-        const workgroups = gemmGrid(c / groups, n * h * w, groups);
-        return conv2dKernel('conv2dInputGrad.tiled', tiled(epilogue), workgroups, sizes, epilogue);
+        const { n, c, h, w, k, stride, groups } = sizes;
+        const pixels = n * Math.ceil(h / stride[0]) * Math.ceil(w / stride[1]);
+        const [tapsR, tapsS] = mostTaps(sizes);
+        const phaseCount = stride[0] * stride[1];
+        const plan = gemmPlan(c / groups, pixels, (k / groups) * tapsR * tapsS, groups * phaseCount);
+        const end = plan.parts > 1 ? storeParts(plan.parts) : epilogue;
+        const common = declarations(end, conv2dInputGradVectors(sizes)) + phases;
+        const source = conv2dInputGradTiled(common, plan, sizes);
+        return {
+          ...conv2dKernel('conv2dInputGrad.tiled', source, plan.workgroups, sizes, end),
+          ...inParts(plan.parts),
+        };
+      },
+    },
+    depthwise: {
+      fits: isDepthwise,
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, c, h, w, stride } = sizes;
+        const [rows, columns] = [Math.ceil(h / stride[0]), Math.ceil(w / stride[1])];
+        const workgroups = grid(n * c * stride[0] * stride[1] * rows * depthwiseRounds(columns));
+        const source = depthwiseInputGrad(declarations(epilogue) + phases, sizes);
+        return conv2dKernel('conv2dInputGrad.depthwise', source, workgroups, sizes, epilogue);
       },
     },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  preferred: (sizes, adapter) => {
+    if (isDepthwise(sizes)) return 'depthwise';
+    return adapter === 'software' ? 'quads' : 'tiled';
+  },
   shapeClass: conv2dClass,
 };

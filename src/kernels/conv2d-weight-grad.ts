@@ -1,14 +1,20 @@
 import { type Conv2dSizes, conv2dClass, conv2dKernel, conv2dParams } from './conv2d.ts';
 import { conv2dWeightGradQuads } from './conv2d-weight-grad-quads.ts';
+import { conv2dWeightGradTiled, conv2dWeightGradVectors } from './conv2d-weight-grad-tiled.ts';
+import { depthwiseParts, depthwiseWeightGrad, isDepthwise } from './depthwise.ts';
 import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
-import { gemm, gemmGrid } from './gemm.ts';
+import { gemmPlan } from './gemm.ts';
 import { grid, workgroupSize } from './kernel.ts';
-import { inParts, quadGrid, quadParts, quadTile, quadTiles, storeParts } from './quads.ts';
+import { inParts, storeParts } from './parts.ts';
+import { quadGrid, quadParts, quadTile, quadTiles } from './quads.ts';
 
-const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
-@group(0) @binding(0) var<storage, read> g: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+const declarations = (
+  epilogue: Epilogue,
+  vectors = { g: false, x: false },
+) => /* wgsl */ `${conv2dParams(epilogue)}
+@group(0) @binding(0) var<storage, read> g: array<${vectors.g ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> x: array<${vectors.x ? 'vec4f' : 'f32'}>;
 ${epilogue.declarations(2)}
 
 // Four of the (C / groups)·R·S weights of a channel k (those beyond the last repeat it).
@@ -162,41 +168,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   storeRows(group, k + 4u, crs + 4u, out11);
 }`;
 
-/** The same formula for `gemm`: M = channels k of a group, N = weights (c, r, s), K = pixels (n, p, q). */
-const tiled = (epilogue: Epilogue) =>
-  gemm(/* wgsl */ `${declarations(epilogue)}
-
-fn extent() -> vec4u {
-  return vec4u(p.Kg, p.Cg * p.R * p.S, p.N * p.P * p.Q, p.groups);
-}
-
-fn contiguousInK() -> vec2<bool> {
-  return vec2<bool>(true, true);
-}
-
-fn loadA(group: u32, k: u32, pixel: u32) -> vec4f {
-  let PQ = p.P * p.Q;
-  if (pixel >= p.N * PQ) { return vec4f(); }
-  let channel = group * p.Kg + min(k + vec4u(0u, 1u, 2u, 3u), vec4u(p.Kg - 1u));
-  let at = (pixel / PQ * p.K + channel) * PQ + pixel % PQ;
-  return vec4f(g[at.x], g[at.y], g[at.z], g[at.w]);
-}
-
-fn loadB(group: u32, pixel: u32, crs: u32) -> vec4f {
-  let PQ = p.P * p.Q;
-  if (pixel >= p.N * PQ) { return vec4f(); }
-  let start = weights(group, crs);
-  let h = pixel / p.Q % p.P * p.strideH;
-  let w = pixel % p.Q * p.strideW;
-  let inside = (start.h + h < vec4u(p.H)) & (start.w + w < vec4u(p.W));
-  let at = select(vec4u(), start.x + (pixel / PQ * p.C * p.H + h) * p.W + w, inside);
-  return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
-}
-
-fn store(group: u32, k: u32, crs: u32, row: vec4f) {
-  storeRow(group, k, crs, row);
-}`);
-
 /**
  * The kernels of the gradient of `conv2d` with respect to its weight; inputs g[N, K, P, Q], x[N, C, H, W];
  * output dw[K, C / groups, R, S]; all f32; `torch.nn.grad.conv2d_weight`.
@@ -239,12 +210,33 @@ export const conv2dWeightGradFamily: Family<Conv2dSizes> = {
     },
     tiled: {
       kernel: (sizes, epilogue = storeResults) => {
-        const { c, k, r, s, groups } = sizes;
-        const workgroups = gemmGrid(k / groups, (c / groups) * r * s, groups);
-        return conv2dKernel('conv2dWeightGrad.tiled', tiled(epilogue), workgroups, sizes, epilogue);
+        const { n, c, k, r, s, p, q, groups } = sizes;
+        const plan = gemmPlan(k / groups, (c / groups) * r * s, n * p * q, groups);
+        const end = plan.parts > 1 ? storeParts(plan.parts) : epilogue;
+        const source = conv2dWeightGradTiled(declarations(end, conv2dWeightGradVectors(sizes)), plan, sizes);
+        return {
+          ...conv2dKernel('conv2dWeightGrad.tiled', source, plan.workgroups, sizes, end),
+          ...inParts(plan.parts),
+        };
+      },
+    },
+    depthwise: {
+      fits: isDepthwise,
+      kernel: (sizes, epilogue = storeResults) => {
+        const parts = depthwiseParts(sizes);
+        const end = parts > 1 ? storeParts(parts) : epilogue;
+        const workgroups = grid(sizes.k * sizes.r * parts);
+        const source = depthwiseWeightGrad(declarations(end), sizes, parts);
+        return {
+          ...conv2dKernel('conv2dWeightGrad.depthwise', source, workgroups, sizes, end),
+          ...inParts(parts),
+        };
       },
     },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  preferred: (sizes, adapter) => {
+    if (isDepthwise(sizes)) return 'depthwise';
+    return adapter === 'software' ? 'quads' : 'tiled';
+  },
   shapeClass: conv2dClass,
 };

@@ -1,8 +1,11 @@
 import { conv2dQuads } from './conv2d-quads.ts';
+import { conv2dTiled, conv2dVectors } from './conv2d-tiled.ts';
+import { depthwise, depthwiseRounds, isDepthwise } from './depthwise.ts';
 import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
 import { about, type Family } from './family.ts';
-import { gemm, gemmGrid } from './gemm.ts';
+import { gemmPlan } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
+import { inParts, storeParts } from './parts.ts';
 import { quadGrid, quadTile, quadTiles } from './quads.ts';
 
 /** Sizes of y[N, K, P, Q] = x[N, C, H, W] convolved with w[K, C / groups, R, S]. */
@@ -62,9 +65,12 @@ export function conv2dKernel(
   return { name, source, uniforms, workgroups, flops: conv2dFlops(sizes) };
 }
 
-const declarations = (epilogue: Epilogue) => /* wgsl */ `${conv2dParams(epilogue)}
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
+const declarations = (
+  epilogue: Epilogue,
+  vectors = { x: false, w: false },
+) => /* wgsl */ `${conv2dParams(epilogue)}
+@group(0) @binding(0) var<storage, read> x: array<${vectors.x ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> w: array<${vectors.w ? 'vec4f' : 'f32'}>;
 ${epilogue.declarations(2)}
 
 // Four of the N·P·Q output pixels (those beyond the last repeat it).
@@ -214,40 +220,6 @@ ${linearMain}
   storeRows(group, k + 4u, pixel + 4u, pixels1.output, out11);
 }`;
 
-/** The same formula for `gemm`: M = channels k of a group, N = pixels (n, p, q), K = (c, r, s). */
-const tiled = (epilogue: Epilogue) =>
-  gemm(/* wgsl */ `${declarations(epilogue)}
-
-fn extent() -> vec4u {
-  return vec4u(p.Kg, p.N * p.P * p.Q, p.Cg * p.R * p.S, p.groups);
-}
-
-fn contiguousInK() -> vec2<bool> {
-  return vec2<bool>(true, false);
-}
-
-fn loadA(group: u32, k: u32, crs: u32) -> vec4f {
-  let depth = p.Cg * p.R * p.S;
-  if (crs >= depth) { return vec4f(); }
-  let at = (group * p.Kg + min(k + vec4u(0u, 1u, 2u, 3u), vec4u(p.Kg - 1u))) * depth + crs;
-  return vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
-}
-
-fn loadB(group: u32, crs: u32, pixel: u32) -> vec4f {
-  if (crs >= p.Cg * p.R * p.S) { return vec4f(); }
-  let start = pixels(pixel);
-  let c = group * p.Cg + crs / (p.R * p.S);
-  let h = crs / p.S % p.R * p.dilationH;
-  let w = crs % p.S * p.dilationW;
-  let inside = (start.h + h < vec4u(p.H)) & (start.w + w < vec4u(p.W));
-  let at = select(vec4u(), start.x + (c * p.H + h) * p.W + w, inside);
-  return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
-}
-
-fn store(group: u32, k: u32, pixel: u32, row: vec4f) {
-  storeRow(group, k, pixel, pixels(pixel).output, row);
-}`);
-
 /**
  * The kernels of y = x convolved with w (cross-correlation, zero padding); inputs x[N, C, H, W] and
  * w[K, C / groups, R, S]; output y[N, K, P, Q]; all f32; `torch.nn.functional.conv2d` without bias.
@@ -282,12 +254,29 @@ export const conv2dFamily: Family<Conv2dSizes> = {
     },
     tiled: {
       kernel: (sizes, epilogue = storeResults) => {
-        const { n, k, p, q, groups } = sizes;
-        const workgroups = gemmGrid(k / groups, n * p * q, groups);
-        return conv2dKernel('conv2d.tiled', tiled(epilogue), workgroups, sizes, epilogue);
+        const { n, c, k, r, s, p, q, groups } = sizes;
+        const plan = gemmPlan(k / groups, n * p * q, (c / groups) * r * s, groups);
+        const end = plan.parts > 1 ? storeParts(plan.parts) : epilogue;
+        const source = conv2dTiled(declarations(end, conv2dVectors(sizes)), plan, sizes);
+        return {
+          ...conv2dKernel('conv2d.tiled', source, plan.workgroups, sizes, end),
+          ...inParts(plan.parts),
+        };
+      },
+    },
+    depthwise: {
+      fits: isDepthwise,
+      kernel: (sizes, epilogue = storeResults) => {
+        const { n, k, p, q } = sizes;
+        const workgroups = grid(n * k * p * depthwiseRounds(q));
+        const source = depthwise(declarations(epilogue), sizes);
+        return conv2dKernel('conv2d.depthwise', source, workgroups, sizes, epilogue);
       },
     },
   },
-  preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),
+  preferred: (sizes, adapter) => {
+    if (isDepthwise(sizes)) return 'depthwise';
+    return adapter === 'software' ? 'quads' : 'tiled';
+  },
   shapeClass: conv2dClass,
 };

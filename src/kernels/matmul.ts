@@ -1,9 +1,11 @@
 import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
 import { about, type Family } from './family.ts';
-import { gemm, gemmGrid } from './gemm.ts';
+import { gemmPlan } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
 import { matmulQuads } from './matmul-quads.ts';
-import { inParts, quadGrid, quadParts, quadTile, quadTiles, storeParts } from './quads.ts';
+import { matmulTiled, matmulVectors } from './matmul-tiled.ts';
+import { inParts, storeParts } from './parts.ts';
+import { quadGrid, quadParts, quadTile, quadTiles } from './quads.ts';
 
 /** Sizes of output[batch, m, n] = A[m, k] · B[k, n], in elements. */
 export interface MatmulSizes {
@@ -21,15 +23,15 @@ export interface MatmulSizes {
 }
 
 // A transposed operand differs only in its strides, so one kernel serves all four cases.
-const declarations = (epilogue: Epilogue) => /* wgsl */ `
+const declarations = (epilogue: Epilogue, vectors = { a: false, b: false }) => /* wgsl */ `
 struct Params {
   batches: u32, M: u32, N: u32, K: u32,
   strideA: u32, strideAm: u32, strideAk: u32,
   strideB: u32, strideBk: u32, strideBn: u32,
   ${epilogue.members}
 }
-@group(0) @binding(0) var<storage, read> A: array<f32>;
-@group(0) @binding(1) var<storage, read> B: array<f32>;
+@group(0) @binding(0) var<storage, read> A: array<${vectors.a ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> B: array<${vectors.b ? 'vec4f' : 'f32'}>;
 ${epilogue.declarations(2)}
 `;
 
@@ -135,40 +137,6 @@ ${linearMain}
   storeRows(batch, m + 4u, n + 4u, out11);
 }`;
 
-/** The same formula for `gemm`. */
-const tiled = (epilogue: Epilogue) =>
-  gemm(/* wgsl */ `${declarations(epilogue)}
-fn extent() -> vec4u {
-  return vec4u(p.M, p.N, p.K, p.batches);
-}
-
-fn contiguousInK() -> vec2<bool> {
-  return vec2<bool>(p.strideAk == 1u, p.strideBk == 1u);
-}
-
-fn loadA(batch: u32, m: u32, k: u32) -> vec4f {
-  if (k >= p.K) { return vec4f(); }
-  let row = min(m + vec4u(0u, 1u, 2u, 3u), vec4u(p.M - 1u));
-  let offset = batch * p.strideA + row * p.strideAm + k * p.strideAk;
-  return vec4f(A[offset.x], A[offset.y], A[offset.z], A[offset.w]);
-}
-
-fn loadB(batch: u32, k: u32, n: u32) -> vec4f {
-  if (k >= p.K) { return vec4f(); }
-  let column = min(n + vec4u(0u, 1u, 2u, 3u), vec4u(p.N - 1u));
-  let offset = batch * p.strideB + k * p.strideBk + column * p.strideBn;
-  return vec4f(B[offset.x], B[offset.y], B[offset.z], B[offset.w]);
-}
-
-fn store(batch: u32, m: u32, n: u32, row: vec4f) {
-  if (m >= p.M || n >= p.N) { return; }
-  let start = (batch * p.M + m) * p.N + n;
-  put(start, row.x);
-  if (n + 1u < p.N) { put(start + 1u, row.y); }
-  if (n + 2u < p.N) { put(start + 2u, row.z); }
-  if (n + 3u < p.N) { put(start + 3u, row.w); }
-}`);
-
 function kernel(
   variant: string,
   source: string,
@@ -216,8 +184,12 @@ export const matmulFamily: Family<MatmulSizes> = {
       },
     },
     tiled: {
-      kernel: (sizes, epilogue = storeResults) =>
-        kernel('tiled', tiled(epilogue), gemmGrid(sizes.m, sizes.n, sizes.batch), sizes, epilogue),
+      kernel: (sizes, epilogue = storeResults) => {
+        const plan = gemmPlan(sizes.m, sizes.n, sizes.k, sizes.batch);
+        const end = plan.parts > 1 ? storeParts(plan.parts) : epilogue;
+        const source = matmulTiled(declarations(end, matmulVectors(sizes)), plan, sizes);
+        return { ...kernel('tiled', source, plan.workgroups, sizes, end), ...inParts(plan.parts) };
+      },
     },
   },
   preferred: (_, adapter) => (adapter === 'software' ? 'quads' : 'tiled'),

@@ -1,4 +1,3 @@
-import { type Epilogue, storeResults } from './epilogue.ts';
 import { grid, workgroupSize } from './kernel.ts';
 
 /** Outputs of a quad of invocations, and how it goes through their sums. */
@@ -131,13 +130,3 @@ export function quadParts(tiles: number, steps: number): number {
   }
   return 1;
 }
-
-/** Stores sums in so many parts, `p.parts`; it takes the place of an epilogue. */
-export const storeParts = (parts: number): Epilogue => ({
-  ...storeResults,
-  members: '@align(16) parts: u32,',
-  uniforms: [parts],
-});
-
-/** The member of a kernel that says so. */
-export const inParts = (parts: number): { parts?: number } => (parts > 1 ? { parts } : {});

@@ -20,6 +20,8 @@ import { VariantChooser, type VariantOptions, type VariantsByKey } from './varia
 export interface GpuDeviceOptions extends VariantOptions {
   readonly name: string;
   readonly adapterClass: AdapterClass;
+  /** Told how many of a plan's new kernels are compiled, from 0 on: the first step of a large model takes seconds. */
+  readonly onCompile?: (done: number, total: number) => void;
   /** For measuring what the planner gains: what is turned off. */
   readonly switches?: Partial<Switches>;
 }
@@ -38,6 +40,7 @@ export class GpuDevice implements Device {
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
   readonly #staging: Staging;
+  readonly #onCompile: GpuDeviceOptions['onCompile'];
   readonly #chooser: VariantChooser;
   readonly #plans = new Map<string, PreparedPlan[]>();
   readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
@@ -55,11 +58,12 @@ export class GpuDevice implements Device {
     this.#pool = new BufferPool(gpu);
     this.#pipelines = new PipelineCache(gpu);
     this.#staging = new Staging(gpu);
+    this.#onCompile = options.onCompile;
     const means = { gpu, pipelines: this.#pipelines, errors: this.#errors };
     this.#chooser = new VariantChooser(
       { features: gpu.features, adapterClass: this.adapterClass },
       options,
-      (inputs, output) => new GpuStopwatch(means, inputs, output),
+      (inputs, output, parts) => new GpuStopwatch(means, inputs, output, parts),
     );
   }
 
@@ -202,6 +206,7 @@ export class GpuDevice implements Device {
       gpu: this.gpu,
       pool: this.#pool,
       pipelines: this.#pipelines,
+      onCompile: this.#onCompile,
     });
     const ready = plan.prepare(this.#errors);
     this.#planCount++;

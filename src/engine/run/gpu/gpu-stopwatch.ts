@@ -3,7 +3,7 @@ import type { Kernel } from '../../../kernels/kernel.ts';
 import type { ErrorGuard } from './errors.ts';
 import type { PipelineCache } from './pipelines.ts';
 import { Profiler } from './profiler.ts';
-import type { Sampler, Stopwatch } from './race.ts';
+import type { Prepared, Sampler, Stopwatch } from './race.ts';
 
 interface Means {
   readonly gpu: GPUDevice;
@@ -11,7 +11,19 @@ interface Means {
   readonly errors: ErrorGuard;
 }
 
-/** Holds buffers full of zeros, which no kernel's time depends on. */
+/** Words at the beginning and at the end of a result that are looked at. */
+const window = 2 ** 14;
+
+/**
+ * Whole numbers from -2 to 2, to fill inputs with: sums of their products are exact whatever the order, up to 4 million
+ * of them, so that kernels can be compared bit by bit. The length is odd, so that no row of a tensor repeats another.
+ */
+const pattern = Float32Array.from(
+  { length: 2 ** 18 - 1 },
+  (_, i) => ((Math.imul(i, 0x9e3779b1) >>> 8) % 5) - 2,
+);
+
+/** Holds the inputs and the result of kernels that compute the same. */
 export class GpuStopwatch implements Stopwatch {
   readonly #gpu: GPUDevice;
   readonly #pipelines: PipelineCache;
@@ -19,25 +31,36 @@ export class GpuStopwatch implements Stopwatch {
   readonly #buffers: GPUBuffer[] = [];
   readonly #data: readonly GPUBuffer[];
   readonly #memory: Promise<void>;
+  /** Elements of the result. */
+  readonly #size: number;
 
   /** Throws RangeError where the device cannot bind so many elements. */
-  constructor({ gpu, pipelines, errors }: Means, inputs: readonly number[], output: number) {
+  constructor({ gpu, pipelines, errors }: Means, inputs: readonly number[], output: number, parts: number) {
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    const bytes = [...inputs, output].map((elements) => Math.max(4, elements * 4));
+    const bytes = [...inputs, output * parts].map((elements) => Math.max(4, elements * 4));
     const most = Math.max(...bytes);
     if (most > limit)
       throw new RangeError(`it takes ${most} bytes, and this adapter binds at most ${limit}.`);
     this.#gpu = gpu;
     this.#pipelines = pipelines;
     this.#errors = errors;
+    this.#size = output;
+    const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage;
     const watched = errors.open(() => 'taking memory for timing');
-    this.#data = bytes.map((size) => this.#buffer({ size, usage: GPUBufferUsage.STORAGE }));
+    this.#data = bytes.map((size) => this.#buffer({ size, usage: STORAGE | COPY_DST | COPY_SRC }));
+    inputs.forEach((elements, i) => {
+      // Each input begins elsewhere in the pattern.
+      const values = pattern.subarray(1000 * i);
+      for (let at = 0; at < elements; at += values.length) {
+        gpu.queue.writeBuffer(this.#data[i], 4 * at, values, 0, Math.min(values.length, elements - at));
+      }
+    });
     this.#memory = errors.close(watched);
     this.#memory.catch(() => {});
   }
 
-  async prepare(kernel: Kernel): Promise<Sampler> {
+  async prepare(kernel: Kernel): Promise<Prepared> {
     await this.#memory;
     const { name, uniforms } = kernel;
     const inputs = this.#data.length - 1;
@@ -56,7 +79,32 @@ export class GpuStopwatch implements Stopwatch {
     const sample: Sampler = (launches) => this.#time(kernel, pipeline, group, launches);
     // Some drivers compile at the first launch, and memory is cleared then.
     await sample(1);
-    return sample;
+    return { sample, answer: await this.#answer(kernel.parts ?? 1) };
+  }
+
+  /** The first and the last of the result, parts added up. */
+  async #answer(parts: number): Promise<Float32Array> {
+    const count = Math.min(window, this.#size);
+    const from = this.#data[this.#data.length - 1];
+    const size = Math.max(4, 2 * parts * count * 4);
+    const { MAP_READ, COPY_DST } = GPUBufferUsage;
+    const read = this.#buffer({ size, usage: MAP_READ | COPY_DST });
+    const encoder = this.#gpu.createCommandEncoder();
+    for (let part = 0; part < parts; part++) {
+      [0, this.#size - count].forEach((first, i) => {
+        const to = (2 * part + i) * count;
+        encoder.copyBufferToBuffer(from, 4 * (part * this.#size + first), read, 4 * to, 4 * count);
+      });
+    }
+    this.#gpu.queue.submit([encoder.finish()]);
+    await read.mapAsync(GPUMapMode.READ);
+    const all = new Float32Array(read.getMappedRange());
+    const sums = new Float32Array(2 * count);
+    all.forEach((value, i) => {
+      sums[i % sums.length] += value;
+    });
+    read.destroy();
+    return sums;
   }
 
   dispose(): void {

@@ -14,6 +14,11 @@ export class PipelineCache {
     return this.#pipelines.size;
   }
 
+  /** How many different ones of these kernels are not compiled yet. */
+  missing(kernels: readonly Kernel[]): number {
+    return new Set(kernels.flatMap(({ source }) => (this.#pipelines.has(source) ? [] : [source]))).size;
+  }
+
   /** The layout for `inputs` read-only buffers, `outputs` others and, if asked for, one uniform. */
   layout(inputs: number, outputs: number, uniform: boolean): GPUBindGroupLayout {
     const key = `${inputs} ${outputs} ${uniform}`;

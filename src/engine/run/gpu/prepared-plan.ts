@@ -36,6 +36,7 @@ interface Means {
   readonly gpu: GPUDevice;
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
+  readonly onCompile?: (done: number, total: number) => void;
 }
 
 export class PreparedPlan {
@@ -47,6 +48,7 @@ export class PreparedPlan {
   readonly #gpu: GPUDevice;
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
+  readonly #onCompile: Means['onCompile'];
   readonly #uploads: ({ readonly buffer: PooledBuffer; node?: Node } | undefined)[] = [];
   #slots: readonly PooledBuffer[] = [];
   #uniforms: GPUBuffer | undefined;
@@ -54,13 +56,14 @@ export class PreparedPlan {
   readonly #bindings: Binding[] = [];
   #bindGroupsMade = 0;
 
-  constructor(key: string, kept: readonly boolean[], plan: Plan, { gpu, pool, pipelines }: Means) {
+  constructor(key: string, kept: readonly boolean[], plan: Plan, { gpu, pool, pipelines, onCompile }: Means) {
     this.key = key;
     this.kept = kept;
     this.plan = plan;
     this.#gpu = gpu;
     this.#pool = pool;
     this.#pipelines = pipelines;
+    this.#onCompile = onCompile;
   }
 
   /** Compiles what is new and takes memory. Resolves when the device has accepted all of it. */
@@ -82,9 +85,12 @@ export class PreparedPlan {
     );
     const words = steps.map(({ kernel }) => paddedWords(kernel.uniforms));
     this.#uniforms = watched('writing uniforms', () => this.#writeUniforms(words));
+    const compiled = this.#pipelines.created;
+    const news = this.#pipelines.missing(steps.map(({ kernel }) => kernel));
     let offset = 0;
     this.#steps = steps.map((step, i) => {
       const { kernel, inputs, outputs } = step;
+      if (news > 0) this.#onCompile?.(this.#pipelines.created - compiled, news);
       const prepared = watched(`the kernel ${step.label}`, () => ({
         step,
         pipeline: this.#pipelines.pipeline(kernel, inputs.length, outputs.length),
@@ -97,6 +103,7 @@ export class PreparedPlan {
       offset += words[i].byteLength;
       return prepared;
     });
+    if (news > 0) this.#onCompile?.(news, news);
     return Promise.all(checks).then(() => {});
   }
 

@@ -4,16 +4,25 @@ import type { Kernel } from '../../../kernels/kernel.ts';
 /** Runs kernels on buffers of its own. */
 export interface Stopwatch {
   /** Compiles a kernel and runs it once. Rejects, with a sentence, if the device refuses it. */
-  prepare(kernel: Kernel): Promise<Sampler>;
+  prepare(kernel: Kernel): Promise<Prepared>;
   /** Gives its memory back. */
   dispose(): void;
+}
+
+export interface Prepared {
+  readonly sample: Sampler;
+  /** What the kernel computed, in places: equal for kernels that compute the same, in whatever order they add. */
+  readonly answer: Float32Array;
 }
 
 /** Milliseconds that so many launches in a row take. */
 export type Sampler = (launches: number) => Promise<number>;
 
-/** A stopwatch for kernels with so many elements in each input and in the output. Throws where that is too much. */
-export type NewStopwatch = (inputs: readonly number[], output: number) => Stopwatch;
+/**
+ * A stopwatch for kernels with so many elements in each input and in the result, which may come in so many parts.
+ * Throws where that is too much.
+ */
+export type NewStopwatch = (inputs: readonly number[], output: number, parts: number) => Stopwatch;
 
 /** A lead below this is noise: the preferred kernel wins. */
 const tie = 0.05;
@@ -36,7 +45,8 @@ interface Runner {
 }
 
 /**
- * The variant whose kernel takes the least time. Those that fail are left out, with a warning.
+ * The variant whose kernel takes the least time. Those that fail, or compute something else than the first does, are
+ * left out, with a warning.
  *
  * @param what is measured, for warnings.
  * @param budget milliseconds for all samples after each kernel's first.
@@ -59,9 +69,12 @@ export async function fastest(
   }
   try {
     const runners: Runner[] = [];
+    let expected: Float32Array | undefined;
     for (const [variant, kernel] of kernels) {
       try {
-        const sample = await stopwatch.prepare(kernel);
+        const { sample, answer } = await stopwatch.prepare(kernel);
+        expected ??= answer;
+        checkAnswer(answer, expected, runners[0]?.variant);
         runners.push({ variant, sample, milliseconds: await sample(1) });
       } catch (error) {
         warn(`${variant} of ${what}`, error);
@@ -75,6 +88,13 @@ export async function fastest(
   } finally {
     stopwatch.dispose();
   }
+}
+
+/** Throws unless both are the same numbers. */
+function checkAnswer(answer: Float32Array, expected: Float32Array, by: string): void {
+  const at = expected.findIndex((value, i) => !Object.is(answer[i] + 0, value + 0));
+  if (at < 0) return;
+  throw new Error(`it computes ${answer[at]} where ${by} computes ${expected[at]}. It is not used here.`);
 }
 
 /** In turns, so that a change of the clock rate or of the load meets all alike. */

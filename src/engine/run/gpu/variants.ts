@@ -135,7 +135,7 @@ export class VariantChooser {
       const variant =
         this.#spent < budget.total
           ? await fastest(key, kernels, preferred, budget.perChoice, (parts) =>
-              this.#newStopwatch(launch.inputs, launch.output * parts),
+              this.#newStopwatch(launch.inputs, launch.output, parts),
             )
           : undefined;
       this.#spent += performance.now() - started;
