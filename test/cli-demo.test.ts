@@ -1,67 +1,110 @@
-/** `regrad demo`, the main job, cut down to two updates. */
+/** `regrad demo`, the main job, cut down to one update on the reference executor, and the verbs that go on from its folder. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DOMParser } from 'linkedom';
 import { describe, expect, it } from 'vitest';
 import { mainMethods } from '../src/experiments/methods.ts';
+import { listRuns } from '../src/experiments/run-store.ts';
+import { machineFields } from '../src/experiments/run-training.ts';
 import { regrad } from './command-line.ts';
 import { makeFolder } from './data-files.ts';
 
+const short = ['--steps', '1', '--seeds', '1', '--adapter', 'reference'];
+
+/** What a folder's runs gave, by the runs' names, without what tells of the machine. */
+async function numbers(root: string): Promise<Map<string, unknown>> {
+  const machine: readonly string[] = machineFields;
+  const records = await listRuns(root);
+  return new Map(
+    records.map((record) => {
+      if (record.status !== 'finished') throw new Error(`${record.folder}: ${record.status}`);
+      const points = record.points.map((point) =>
+        Object.fromEntries(Object.entries(point).filter(([key]) => !machine.includes(key))),
+      );
+      const { seconds: _, ...result } = record.result ?? {};
+      return [record.folder.slice(root.length), { points, result }];
+    }),
+  );
+}
+
 describe('regrad demo', () => {
-  it('leaves table, figure, verdicts, configuration, environment and metrics', async () => {
-    const parent = await makeFolder();
-    const out = join(parent, 'main');
-    const { status, stdout, stderr } = regrad(['demo', '--steps', '2', '--seeds', '1', '--out', out]);
+  it('leaves runs and report; reproduce gives the same numbers one at a time; report makes the same again', async () => {
+    const [out, other] = [join(await makeFolder(), 'main'), join(await makeFolder(), 'other')];
+    const { status, stdout, stderr } = regrad(['demo', ...short, '--jobs', '2', '--out', out]);
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(/^adapter: .*\n/m);
-    expect(await readdir(parent)).toEqual(['main']);
-    const names = [
-      'config.json',
-      'environment.json',
-      'figure.svg',
-      'metrics.jsonl',
-      'report.md',
-      'results.json',
-    ];
-    expect((await readdir(out)).sort()).toEqual(names);
-    const text = (name: string) => readFile(join(out, name), 'utf8');
+    expect(stderr).toMatch(/^6 of 6 runs to make: about .* with 2 at once/m);
+    expect(stderr).toMatch(/^UJ, seed 0: finished, test [\d.]+ %, \d+ s \(\d\/6 runs · \d+ %/m);
+    const runs = await numbers(out);
+    expect(runs.size).toBe(6);
+    expect(await readdir(join(out, 'report'))).toEqual(['figures', 'report.md', 'tables']);
 
-    const config = JSON.parse(await text('config.json'));
-    expect(config).toMatchObject({ steps: 2, seeds: [0], evaluateEvery: 1 });
-    expect(Object.keys(config.methods)).toEqual([...mainMethods]);
-    expect(JSON.parse(await text('environment.json'))).toMatchObject({ node: process.version });
-
-    const metrics = (await text('metrics.jsonl'))
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(metrics.map(({ method, seed, step }) => `${method} ${seed} ${step}`)).toEqual(
-      mainMethods.flatMap((method) => [1, 2].map((step) => `${method} 0 ${step}`)),
-    );
-    const results = JSON.parse(await text('results.json'));
-    expect(results.map(({ method }: { method: string }) => method)).toEqual([...mainMethods]);
-    for (const { status, testAccuracy } of results) {
-      expect(status).toBe('finished');
-      expect(testAccuracy).toBeGreaterThanOrEqual(0);
-    }
-
-    const report = await text('report.md');
-    expect(stdout).toBe(
-      `${report}\nSaved in ${out}: report.md, figure.svg, metrics.jsonl, results.json, config.json, environment.json.\n`,
-    );
+    const report = await readFile(join(out, 'report', 'report.md'), 'utf8');
+    expect(stdout.startsWith(`${report}\nSaved in ${join(out, 'report')}: report.md, `)).toBe(true);
     for (const method of mainMethods) expect(report).toMatch(new RegExp(`^\\| ${method} +\\|`, 'm'));
-    const claims = report.split('\n').filter((line) => line.startsWith('- H'));
-    expect(claims.map((line) => line.slice(2, 4))).toEqual(['H0', 'H1', 'H1', 'H2', 'H2', 'H3']);
-    for (const claim of claims)
-      expect(claim).toMatch(/^- H\d (HOLDS|DOES NOT HOLD|NOT DECIDABLE): .+\. .+\.$/);
     // One seed decides nothing about differences.
-    for (const claim of claims.slice(0, 5)) expect(claim).toContain('NOT DECIDABLE');
+    expect(report).toMatch(/^- H0 \*\*not decidable\*\*/m);
 
-    const svg = await text('figure.svg');
-    const { documentElement } = new DOMParser().parseFromString(svg, 'image/svg+xml');
-    expect(documentElement.tagName).toBe('svg');
-    for (const label of [...mainMethods, 'Validation accuracy', 'gradient norm'])
-      expect(svg).toContain(label);
-    expect(svg).not.toContain('NaN');
+    // Two of the methods, in a folder of their own.
+    const again = regrad([
+      'reproduce',
+      'main',
+      ...short,
+      '--methods',
+      'SB,GN',
+      '--jobs',
+      '1',
+      '--out',
+      other,
+    ]);
+    expect(again.status, again.stderr).toBe(0);
+    const repeated = await numbers(other);
+    expect([...repeated.keys()].map((name) => name.slice(1, 3)).sort()).toEqual(['gn', 'sb']);
+    for (const [name, values] of repeated) expect(values).toEqual(runs.get(name));
+
+    // All is done: nothing is trained, and the report is the same.
+    const done = regrad(['demo', ...short, '--out', out]);
+    expect(done.stderr).toContain('All runs are done.');
+    expect(done.stdout).toBe(stdout);
+    expect(regrad(['report', out]).stdout).toBe(stdout);
+  }, 300_000);
+});
+
+describe('regrad reproduce', () => {
+  it('shows the cost of the runs and makes none with --plan', async () => {
+    const out = join(await makeFolder(), 'planned');
+    const { status, stdout, stderr } = regrad([
+      'reproduce',
+      'graft',
+      '--plan',
+      '--steps',
+      '160',
+      '--out',
+      out,
+      '--adapter',
+      'reference',
+    ]);
+    expect(status, stderr).toBe(0);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^\| ExterGraft +\| +3 \| +0 \| +7,680 \|/m);
+    expect(stderr).toMatch(/^15 of 15 runs to make: about /m);
+    await expect(readdir(out)).rejects.toThrow('ENOENT');
+  });
+
+  it('tells a run that failed in its own words, reports the others, and ends with 1', async () => {
+    const out = join(await makeFolder(), 'failing');
+    const { status, stdout, stderr } = regrad([
+      'reproduce',
+      'main',
+      ...short,
+      '--methods',
+      'SB',
+      '--out',
+      out,
+      '--data',
+      'optdigits:/nowhere',
+    ]);
+    expect(status).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/error: .*\/nowhere/);
   });
 });

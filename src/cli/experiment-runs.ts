@@ -36,7 +36,7 @@ export function addRunsOptions(command: Command): Command {
       '--jobs <count>',
       'runs at once, each a process of its own; the numbers are the same',
       parseCount,
-      1,
+      2,
     )
     .option('--plan', 'show the runs and what they will cost, and make none')
     .addOption(adapterOption())

@@ -38,7 +38,7 @@ const onCifar100: Grafts = {
   eta: { IterGraft: 0.1, ExterGraft: 0.1, NGD: 0.3951 },
 };
 const grafts: Readonly<Partial<Record<SettingKey, Grafts>>> = {
-  quick: { counterpart: 'ResNet-18/CIFAR-10', eta: { IterGraft: 1, ExterGraft: 1, NGD: 0.8 } },
+  quick: { counterpart: 'ResNet-18/CIFAR-10', eta: { IterGraft: 1, ExterGraft: 1, NGD: 0.9 } },
   small10: onCifar10,
   small100: onCifar100,
   resnet10: onCifar10,
