@@ -1,4 +1,5 @@
 /** Runs in folders: stopped and taken up again they give the same bits; what is damaged is told, and nothing is lost. */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -367,6 +368,20 @@ describe('a run that was stopped after 7 of 11 updates', () => {
     await expect(takenUp(folder, configOf(), other)).rejects.toThrow(
       /was begun with other images: the files of the data set have changed since\.$/,
     );
+  });
+
+  it('is taken up once the process that works in it ends', async () => {
+    const folder = await stopped();
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1e6)'], { stdio: 'ignore' });
+    const { pid = 0 } = child;
+    await writeFile(
+      join(folder, 'lock'),
+      JSON.stringify({ pid, host: hostname(), started: processStart(pid) }),
+    );
+    setTimeout(() => child.kill('SIGKILL'), 300);
+    const begun = Date.now();
+    expect(await takenUp(folder)).toEqual({ first: 8, warnings: [] });
+    expect(Date.now() - begun).toBeGreaterThan(200);
   });
 
   it.each<[string, string]>([

@@ -3,12 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { writeProblem } from './files.ts';
 import { processStart } from './process-start.ts';
 
 const holderSchema = z.object({ pid: z.int(), host: z.string(), started: z.string() });
 export type LockHolder = z.output<typeof holderSchema>;
+
+/** Milliseconds in which a holder on this host may still end: a process that was just killed takes a while to be gone. */
+const patience = 2000;
 
 /**
  * Takes the lock of a folder, also from a process that is gone. Resolves to what gives it back.
@@ -23,8 +27,13 @@ export async function lockRun(folder: string): Promise<() => Promise<void>> {
     await writeFile(own, JSON.stringify(mine)).catch((error: unknown) => {
       throw new Error(`Could not write ${own}: ${writeProblem(error, own)}`, { cause: error });
     });
+    const giveUpAt = Date.now() + patience;
     while (!(await linked(own, path))) {
       const holder = await lockHolder(folder);
+      if (holder?.host === mine.host && Date.now() < giveUpAt) {
+        await setTimeout(100);
+        continue;
+      }
       if (holder) {
         throw new Error(
           `${folder} is in use by process ${holder.pid}${holder.host === mine.host ? '' : ` on ${holder.host}`}; ` +
