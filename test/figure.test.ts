@@ -126,6 +126,29 @@ describe('lineFigure', () => {
     expect(Math.max(...texts.slice(4).map((text) => text.length))).toBeLessThanOrEqual(8);
   });
 
+  it('draws intervals as bars where asked to, side by side, and levels without dots', async () => {
+    const bars = { bars: true, points: rising.slice(0, 2) };
+    const series = [
+      { name: 'SB', level: true, points: rising.slice(0, 2) },
+      { name: 'GN', ...bars },
+      { name: 'FT', ...bars },
+    ];
+    const { svg, paths } = await draw([panel({ series })]);
+    expect(paths('fill', '#009e73')).toEqual([]);
+    const ruleShift = (color: string) =>
+      new RegExp(
+        `<g(?=[^>]*aria-label="rule")(?=[^>]*stroke="${color}")[^>]*transform="translate\\(([-\\d.]+)`,
+      ).exec(svg)?.[1];
+    // 7 pixels apart, about the place; Plot moves strokes by half a pixel.
+    expect(Number(ruleShift('#009e73')) - Number(ruleShift('#d55e00'))).toBe(7);
+    expect(svg.match(/<marker /g)).toHaveLength(2);
+  });
+
+  it('gives the same text for the same data, whatever was drawn before', async () => {
+    const sparse = panel({ series: [{ name: 'SB', points: rising.slice(0, 3) }] });
+    expect((await draw([sparse])).svg).toBe((await draw([sparse])).svg);
+  });
+
   it('refuses a figure without panels and a panel without series', async () => {
     await expect(draw([])).rejects.toThrow(/"A figure" has no panels/);
     await expect(draw([panel({ series: [] })])).rejects.toThrow(/panel "Accuracy" has no series/);
