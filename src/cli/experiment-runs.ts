@@ -34,9 +34,9 @@ export function addRunsOptions(command: Command): Command {
   return command
     .option(
       '--jobs <count>',
-      'runs at once, each a process of its own; the numbers are the same',
+      'runs at once, each a process of its own; the numbers are the same. A software adapter uses every core for one run',
       parseCount,
-      2,
+      1,
     )
     .option('--plan', 'show the runs and what they will cost, and make none')
     .addOption(adapterOption())
