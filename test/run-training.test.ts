@@ -4,9 +4,9 @@ import { createGenerator, type NumberArray, read, setDevice } from '../src/engin
 import { noAugmentation } from '../src/experiments/augment.ts';
 import { buildModel, type ModelSpec } from '../src/experiments/models.ts';
 import {
-  type RunConfig,
   type RunImages,
   type RunPoint,
+  type RunSettings,
   type RunWatcher,
   runTraining,
 } from '../src/experiments/run-training.ts';
@@ -19,7 +19,7 @@ const { train, test, mean, std } = syntheticDataset({ train: 20, test: 12, shape
 const validation = syntheticDataset({ train: 20, test: 40, shape: [1, 4, 4] }).test;
 const images: RunImages = { train, validation, test, mean, std };
 const dense: ModelSpec = { family: 'mlp', inputs: 16, hidden: [4], classes: 4, activation: 'relu' };
-const config: RunConfig = {
+const config: RunSettings = {
   method: 'GN',
   model: { family: 'resnet', widths: [3], blocks: [1], classes: 4, channels: 1 },
   batch: 4,
@@ -102,7 +102,7 @@ describe('a run', () => {
   it('starts from the weights that the seed gives, and takes the first of equal checkpoints', async () => {
     let weights: NumberArray[] = [];
     // Steps that move nothing that can be seen.
-    const still: RunConfig = { ...config, model: dense, learningRate: 1e-300, steps: 3, evaluateEvery: 1 };
+    const still: RunSettings = { ...config, model: dense, learningRate: 1e-300, steps: 3, evaluateEvery: 1 };
     const result = await runTraining(still, images, {
       onFinish: async (model) => {
         weights = await read(...model.parameters());
@@ -120,9 +120,9 @@ describe('a run', () => {
 
 describe('a run whose loss is lost', () => {
   beforeEach(() => setDevice(reference));
-  const hot: RunConfig = { ...config, model: dense, learningRate: 1e200, steps: 9, evaluateEvery: 4 };
+  const hot: RunSettings = { ...config, model: dense, learningRate: 1e200, steps: 9, evaluateEvery: 4 };
 
-  async function watched(changes: Partial<RunConfig>) {
+  async function watched(changes: Partial<RunSettings>) {
     const steps: number[] = [];
     const watcher: RunWatcher = { onStep: (step) => steps.push(step) };
     return { result: await runTraining({ ...hot, ...changes }, images, watcher), steps };

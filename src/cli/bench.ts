@@ -1,18 +1,10 @@
 /** `regrad bench`: kernels and steps, checked, timed, and held against what the device can do. */
 import type { Command } from 'commander';
-import type { AdapterChoice } from '../engine/node.ts';
+import type { BenchOptions } from '../../bench/run.ts';
 import { adapterOption } from './adapter.ts';
 import { parsePositive } from './numbers.ts';
 
-interface Options {
-  readonly adapter?: AdapterChoice;
-  readonly seconds: number;
-  readonly all?: boolean;
-  readonly compare?: string;
-  readonly out?: string;
-  readonly json?: boolean;
-  readonly svg?: string;
-}
+type Options = Omit<BenchOptions, 'filter'>;
 
 export function addBench(program: Command): void {
   program

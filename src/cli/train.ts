@@ -156,29 +156,31 @@ async function configOf({ preset, config, set, ...rest }: Options): Promise<RunC
   return configFrom([...sources, ...set.map(settingSource)]);
 }
 
+/** Options that are named as the keys of a configuration that they stand for. */
+const sameNames = [
+  'method',
+  'data',
+  'model',
+  'batch',
+  'microBatch',
+  'lambda',
+  'steps',
+  'seed',
+  'evaluateEvery',
+  'measureBatches',
+  'trainImages',
+  'validationImages',
+  'selection',
+  'augment',
+  'checkpointEvery',
+] as const satisfies readonly (keyof Shortcuts)[];
+
 /** The options that were given, by their keys. */
 function shortcutValues(options: Shortcuts): Record<string, unknown> {
-  const { method, data, model, batch, microBatch, lr: learningRate, lambda, steps, seed } = options;
-  const {
-    evaluateEvery,
-    measureBatches,
-    trainImages,
-    validationImages,
-    selection,
-    augment,
-    checkpointEvery,
-  } = options;
-  const what = { method, data, model, batch, microBatch, learningRate, lambda, steps, seed };
-  const how = {
-    evaluateEvery,
-    measureBatches,
-    trainImages,
-    validationImages,
-    selection,
-    augment,
-    checkpointEvery,
-  };
-  return Object.fromEntries(Object.entries({ ...what, ...how }).filter(([, value]) => value !== undefined));
+  const values = sameNames.map((name) => [name, options[name]]);
+  return Object.fromEntries(
+    [...values, ['learningRate', options.lr]].filter(([, value]) => value !== undefined),
+  );
 }
 
 function report(

@@ -33,9 +33,6 @@ export interface RunSettings extends Omit<TrainingOptions, 'augmentation'> {
   readonly divergedAbove?: number;
 }
 
-/** The older name. */
-export type RunConfig = RunSettings;
-
 /** What is known at an evaluation. */
 export interface RunPoint {
   readonly step: number;
