@@ -10,8 +10,13 @@ import type { Tensor } from './tensor.ts';
 /** The node that each assigned handle waits to have computed. */
 const waiting = new Map<Tensor, Node>();
 
-/** Nodes that held the handle's last two values: the older one's memory takes the next value. */
-const history = new WeakMap<Tensor, { current: Node; previous?: Node }>();
+/** Nodes that hold a handle's last two values: the older one's memory takes the next value. */
+interface History {
+  current: Node;
+  previous?: Node;
+}
+
+const histories = new WeakMap<Tensor, History>();
 
 /**
  * Makes `target`, a leaf (a parameter, a buffer, a state), stand for `value` from here on. No gradient flows through:
@@ -40,7 +45,7 @@ export function assign(target: Tensor, value: Tensor): void {
   const owner = old.owner ?? new WeakRef(target);
   old.owner = owner;
   node.owner = owner;
-  if (!history.has(target)) history.set(target, { current: old });
+  historyOf(target);
   target.node = node;
   waiting.set(target, node);
 }
@@ -50,37 +55,47 @@ export function forgetUpdate(target: Tensor): void {
   waiting.delete(target);
 }
 
-/** An assignment to be run: where its value goes, and whose memory it may take. */
+/** An assignment to be run: where its value goes, and (`history.previous`) whose memory it may take. */
 export interface Update {
   readonly target: Tensor;
   readonly node: Node;
-  readonly spare?: Node;
+  readonly history: History;
 }
 
 export function waitingUpdates(): Update[] {
-  return [...waiting].map(([target, node]) => ({ target, node, spare: history.get(target)?.previous }));
+  return [...waiting].map(([target, node]) => ({ target, node, history: historyOf(target) }));
+}
+
+/** The history of a target that was assigned before; of any other it begins now. */
+function historyOf(target: Tensor): History {
+  const known = histories.get(target);
+  if (known) return known;
+  const history = { current: target.node };
+  histories.set(target, history);
+  return history;
 }
 
 /** The values have been computed: the old current value becomes the spare. */
 export function updatesDone(updates: readonly Update[]): void {
-  for (const { target, node } of updates) {
+  for (const { target, node, history } of updates) {
     node.source = undefined;
     if (waiting.get(target) === node) waiting.delete(target);
-    history.set(target, { current: node, previous: history.get(target)?.current });
+    history.previous = history.current;
+    history.current = node;
   }
 }
 
 /** The update of a state at a replay: a new node, whose value the run provides. */
 export function nextUpdate(target: Tensor): Update {
+  const history = historyOf(target);
   const node = nextLeaf(target.node);
-  const spare = history.get(target)?.previous;
   target.node = node;
-  return { target, node, spare };
+  return { target, node, history };
 }
 
 /** The updates were not run: their targets stand for the values from before. */
 export function undoUpdates(updates: readonly Update[]): void {
-  for (const { target } of updates) target.node = history.get(target)?.current ?? target.node;
+  for (const { target, history } of updates) target.node = history.current;
 }
 
 /**
@@ -92,7 +107,7 @@ export function collectUpdates<T>(body: () => T): { result: T; updates: Update[]
     const result = body();
     return { result, updates: waitingUpdates() };
   } finally {
-    for (const target of waiting.keys()) target.node = history.get(target)?.current ?? target.node;
+    for (const target of waiting.keys()) target.node = historyOf(target).current;
     waiting.clear();
   }
 }

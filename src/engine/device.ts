@@ -2,20 +2,20 @@
 import { requestBrowserDevice } from './browser.ts';
 import type { NumberArray } from './dtype.ts';
 import type { Graph } from './plan/graph.ts';
-import type { DeviceStorage, Value } from './tape.ts';
+import type { DeviceValue, Value } from './tape.ts';
 
 /** What is wanted of one target of a graph. */
 export interface Target {
   /** 'read': its elements on the host; 'keep': a value that stays where the device keeps values; 'none': it is there. */
   readonly purpose: 'read' | 'keep' | 'none';
-  /** Storage of a value no longer needed, which the result may take. */
-  readonly recycle?: DeviceStorage;
+  /** A value no longer needed, which may become the result: it is then what `kept` holds. */
+  readonly recycle?: DeviceValue;
 }
 
 export interface RunResult {
   /** For every 'keep' target its value, known at once: later work on the device comes after. */
   readonly kept: readonly (Value | undefined)[];
-  /** For every 'read' target its elements. Rejects if the device reports an error. */
+  /** The elements of the 'read' targets, in their order. Rejects if the device reports an error. */
   readonly reads: Promise<NumberArray[]>;
 }
 
@@ -51,7 +51,6 @@ export interface Device {
   /** Which kernels were chosen, by what they were chosen for. Empty where there was no choice. */
   variants(): ReadonlyMap<string, string>;
   run(graph: Graph, targets: readonly Target[]): RunResult;
-  releaseWhenCollected(owner: object, storage: DeviceStorage): void;
   memory(): MemoryUse;
   counters(): Counters;
   /** The plan for a graph as text, with the kernels' WGSL if asked for. */

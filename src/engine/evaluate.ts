@@ -3,7 +3,7 @@ import { type Update, updatesDone, waitingUpdates } from './assign.ts';
 import { currentDevice, type Device, type Target } from './device.ts';
 import type { NumberArray } from './dtype.ts';
 import { buildGraph, type Graph, resolve } from './plan/graph.ts';
-import type { Node } from './tape.ts';
+import type { Node, Value } from './tape.ts';
 
 /**
  * Computes nodes. 'read' brings their elements to the host and remembers them there; 'keep' leaves them on the device.
@@ -53,22 +53,24 @@ export function runGraph(
     ...nodes.map(
       (node): Target => ({ purpose: node.value?.kind === 'device' && purpose === 'keep' ? 'none' : purpose }),
     ),
-    ...updates.map(({ spare }): Target => {
-      const storage = spare?.value?.kind === 'device' ? spare.value.storage : undefined;
-      return { purpose: 'keep', recycle: storage };
+    ...updates.map(({ history: { previous } }): Target => {
+      const recycle = previous?.value?.kind === 'device' ? previous.value : undefined;
+      return { purpose: 'keep', recycle };
     }),
   ];
   const { kept, reads } = device.run(graph, targets);
   nodes.forEach((node, i) => {
     const value = kept[i];
-    if (value) own(device, node, value);
+    if (!value) return;
+    // The same tensor was asked for twice: one value is enough.
+    if (node.value?.kind === 'device') node.value.storage.release();
+    node.value = value;
   });
-  updates.forEach(({ node, spare }, i) => {
+  updates.forEach(({ node, history: { previous } }, i) => {
     const value = kept[nodes.length + i];
     if (!value) return;
-    if (spare?.value?.kind === 'device' && spare.value.storage.released)
-      spare.value = { kind: 'gone', reason: replaced };
-    own(device, node, value);
+    if (previous?.value === value) previous.value = replaced;
+    node.value = value;
   });
   updatesDone(updates);
   return {
@@ -76,17 +78,13 @@ export function runGraph(
       nodes.forEach((node, i) => {
         if (purpose === 'read' && node.value === undefined) node.value = { kind: 'host', data: arrays[i] };
       });
-      return arrays.slice(0, nodes.length);
+      return arrays;
     }),
   };
 }
 
-const replaced =
-  'This value of a parameter was assigned over more than once since; read what depends on it before the second update.';
-
-function own(device: Device, node: Node, value: NonNullable<Node['value']>): void {
-  // The same tensor was asked for twice: one value is enough.
-  if (node.value?.kind === 'device') node.value.storage.release();
-  node.value = value;
-  if (value.kind === 'device') device.releaseWhenCollected(node, value.storage);
-}
+const replaced: Value = {
+  kind: 'gone',
+  reason:
+    'This value of a parameter was assigned over more than once since; read what depends on it before the second update.',
+};

@@ -40,14 +40,18 @@ export interface Entry {
 /** Where a value lies: on the host, or in a buffer of a device (whose executor alone knows the buffer's type). */
 export type Value =
   | { readonly kind: 'host'; readonly data: NumberArray }
-  | { readonly kind: 'device'; readonly storage: DeviceStorage }
+  | DeviceValue
   | { readonly kind: 'gone'; readonly reason: string };
+
+/** One node holds it at a time; when it is collected, the device frees what it stands for. */
+export interface DeviceValue {
+  readonly kind: 'device';
+  readonly storage: DeviceStorage;
+}
 
 export interface DeviceStorage {
   readonly deviceName: string;
   readonly bytes: number;
-  /** True once its buffer is free or another's. */
-  readonly released: boolean;
   release(): void;
 }
 

@@ -2,7 +2,6 @@
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../device.ts';
 import type { NumberArray } from '../dtype.ts';
 import type { Graph } from '../plan/graph.ts';
-import type { DeviceStorage } from '../tape.ts';
 
 export class ReferenceDevice implements Device {
   readonly kind = 'reference';
@@ -12,7 +11,7 @@ export class ReferenceDevice implements Device {
     const arrays = this.values(graph);
     return {
       kept: arrays.map((data, i) => (targets[i].purpose === 'keep' ? { kind: 'host', data } : undefined)),
-      reads: Promise.resolve(arrays),
+      reads: Promise.resolve(arrays.filter((_, i) => targets[i].purpose === 'read')),
     };
   }
 
@@ -54,8 +53,6 @@ export class ReferenceDevice implements Device {
   variants(): ReadonlyMap<string, string> {
     return new Map();
   }
-
-  releaseWhenCollected(_owner: object, _storage: DeviceStorage): void {}
 
   memory(): MemoryUse {
     return { bytesInUse: 0, peakBytes: 0, bytesReserved: 0, buffers: 0 };

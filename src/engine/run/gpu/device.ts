@@ -7,7 +7,7 @@ import type { Graph } from '../../plan/graph.ts';
 import { ownKernels } from '../../plan/own-kernels.ts';
 import { makePlan } from '../../plan/plan.ts';
 import { allOn, type Switches } from '../../plan/switches.ts';
-import type { DeviceStorage, Node, Value } from '../../tape.ts';
+import type { DeviceStorage, DeviceValue, Node } from '../../tape.ts';
 import { describe, ErrorGuard } from './errors.ts';
 import { GpuStopwatch } from './gpu-stopwatch.ts';
 import { PipelineCache } from './pipelines.ts';
@@ -84,32 +84,32 @@ export class GpuDevice implements Device {
     this.#errors.throwIfLost();
     const { plan, ready } = this.#planFor(graph, targets);
     const finished = this.#errors.open(() => `running ${plan.plan.steps.length} kernels`);
-    const kept: (Value | undefined)[] = [];
+    let kept: (DeviceValue | undefined)[];
     let reads: Promise<NumberArray[]>;
     try {
       const leaves = graph.leaves.map((node, leaf) => this.#leafBuffer(plan, node, leaf));
       const inputs = new Set(leaves);
-      const outputs = targets.map((target, i) =>
-        target.purpose === 'keep' ? this.#outputFor(target, plan.plan.resultSizes[i] * 4, inputs) : undefined,
+      const bytes = plan.plan.resultSizes.map((size) => size * 4);
+      kept = targets.map((target, i) =>
+        target.purpose === 'keep' ? this.#valueFor(target, bytes[i], inputs) : undefined,
       );
+      const outputs = kept.map((value) => value && this.#ownBuffer(value));
       const encoder = this.gpu.createCommandEncoder();
       this.#bindGroups += plan.encode(encoder, leaves, outputs, this.#profiler);
       this.#dispatches += plan.plan.steps.length;
       const results = plan.results(leaves, outputs);
-      const bytes = plan.plan.resultSizes.map((size) => size * 4);
-      targets.forEach((target, i) => {
-        const output = outputs[i];
+      outputs.forEach((output, i) => {
         if (output && results[i] !== output && bytes[i] > 0) {
           encoder.copyBufferToBuffer(results[i].buffer, 0, output.buffer, 0, bytes[i]);
         }
-        if (output) kept[i] = { kind: 'device', storage: this.#storageFor(output, target, bytes[i]) };
       });
-      const wanted = targets.map((target, i) => (target.purpose === 'read' ? bytes[i] : 0));
-      const read = this.#staging.copyOut(encoder, results, wanted);
+      const wanted = [...targets.keys()].filter((i) => targets[i].purpose === 'read');
+      const sources = wanted.map((i) => ({ buffer: results[i].buffer, bytes: bytes[i] }));
+      const read = this.#staging.copyOut(encoder, sources);
       const timed = this.#profiler?.finish(encoder);
       this.gpu.queue.submit([encoder.finish()]);
       reads = Promise.all([read(), timed?.()]).then(([all]) =>
-        graph.targets.map((entry, i) => fromDeviceBytes(graph.entries[entry].dtype, all[i])),
+        all.map((words, i) => fromDeviceBytes(graph.entries[graph.targets[wanted[i]]].dtype, words)),
       );
     } catch (error) {
       this.#errors.close(finished).catch(() => {});
@@ -130,10 +130,6 @@ export class GpuDevice implements Device {
         },
       ),
     };
-  }
-
-  releaseWhenCollected(owner: object, storage: DeviceStorage): void {
-    this.#collected.register(owner, storage);
   }
 
   memory(): MemoryUse {
@@ -228,9 +224,10 @@ export class GpuDevice implements Device {
   #leafBuffer(plan: PreparedPlan, node: Node, leaf: number): PooledBuffer {
     const { value } = node;
     if (value?.kind === 'device') {
-      if (value.storage instanceof GpuStorage && value.storage.owner === this) {
+      const own = this.#ownBuffer(value);
+      if (own) {
         plan.dropUpload(leaf);
-        return value.storage.pooled;
+        return own;
       }
       throw new Error(
         `A tensor of shape [${node.shape}] lies on ${value.storage.deviceName}, not on ${this.name}; ` +
@@ -242,17 +239,19 @@ export class GpuDevice implements Device {
     return plan.upload(leaf, node, () => toDeviceWords(node.dtype, value.data), describe(node));
   }
 
-  #outputFor(target: Target, bytes: number, inputs: ReadonlySet<PooledBuffer>): PooledBuffer {
-    const { recycle } = target;
-    if (recycle instanceof GpuStorage && recycle.owner === this && !inputs.has(recycle.pooled))
-      return recycle.pooled;
-    return this.#pool.acquire(bytes, 'A result');
+  /** The value for a result: the one that may be recycled, unless this run reads it; else a new one. */
+  #valueFor({ recycle }: Target, bytes: number, inputs: ReadonlySet<PooledBuffer>): DeviceValue {
+    const spare = recycle && this.#ownBuffer(recycle);
+    if (recycle && spare && !inputs.has(spare)) return recycle;
+    const storage = new GpuStorage(this, this.#pool.acquire(bytes, 'A result'), bytes, this.#pool);
+    const value: DeviceValue = { kind: 'device', storage };
+    this.#collected.register(value, storage);
+    return value;
   }
 
-  #storageFor(output: PooledBuffer, target: Target, bytes: number): DeviceStorage {
-    const { recycle } = target;
-    if (recycle instanceof GpuStorage && recycle.pooled === output) recycle.giveAway();
-    return new GpuStorage(this, output, bytes, this.#pool);
+  /** The buffer of a value that lies on this device. */
+  #ownBuffer({ storage }: DeviceValue): PooledBuffer | undefined {
+    return storage instanceof GpuStorage && storage.owner === this ? storage.pooled : undefined;
   }
 }
 
@@ -272,15 +271,6 @@ class GpuStorage implements DeviceStorage {
 
   get deviceName(): string {
     return this.owner.name;
-  }
-
-  get released(): boolean {
-    return this.#released;
-  }
-
-  /** The buffer has another owner from here on: whoever still refers to this storage must not free it. */
-  giveAway(): void {
-    this.#released = true;
   }
 
   release(): void {

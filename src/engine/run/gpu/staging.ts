@@ -1,6 +1,10 @@
 /** Bringing results to the host: one mapped buffer per read in flight, reused by size. */
 import { roundedSize } from '../../plan/memory.ts';
-import type { PooledBuffer } from './pool.ts';
+
+interface Source {
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+}
 
 export class Staging {
   readonly #device: GPUDevice;
@@ -16,29 +20,25 @@ export class Staging {
   }
 
   /**
-   * Encodes copies of the first `bytes[i]` bytes of each source. The function returned resolves, once submitted, to
-   * their contents.
+   * Encodes copies of the first `bytes` bytes of each buffer. The function returned resolves, once submitted, to their
+   * contents.
    */
-  copyOut(
-    encoder: GPUCommandEncoder,
-    sources: readonly PooledBuffer[],
-    bytes: readonly number[],
-  ): () => Promise<ArrayBuffer[]> {
-    const total = bytes.reduce((sum, size) => sum + size, 0);
-    if (total === 0) return async () => bytes.map(() => new ArrayBuffer(0));
+  copyOut(encoder: GPUCommandEncoder, sources: readonly Source[]): () => Promise<ArrayBuffer[]> {
+    const total = sources.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (total === 0) return async () => sources.map(() => new ArrayBuffer(0));
     const size = roundedSize(total);
     const buffer = this.#free.get(size)?.pop() ?? this.#create(size);
     const offsets: number[] = [];
     let offset = 0;
-    sources.forEach((source, i) => {
+    for (const source of sources) {
       offsets.push(offset);
-      if (bytes[i] > 0) encoder.copyBufferToBuffer(source.buffer, 0, buffer, offset, bytes[i]);
-      offset += bytes[i];
-    });
+      if (source.bytes > 0) encoder.copyBufferToBuffer(source.buffer, 0, buffer, offset, source.bytes);
+      offset += source.bytes;
+    }
     return async () => {
       await buffer.mapAsync(GPUMapMode.READ, 0, total);
       const mapped = buffer.getMappedRange(0, total);
-      const copies = bytes.map((length, i) => mapped.slice(offsets[i], offsets[i] + length));
+      const copies = sources.map(({ bytes }, i) => mapped.slice(offsets[i], offsets[i] + bytes));
       buffer.unmap();
       this.#free.set(size, [...(this.#free.get(size) ?? []), buffer]);
       return copies;
