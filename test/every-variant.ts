@@ -19,7 +19,7 @@ const environments = [
 const failed = environments.filter((environment) => {
   const name = Object.entries(environment)[0].join('=');
   console.log(`\n${name}`);
-  const { status } = spawnSync('npx', ['vitest', 'run', '--reporter=dot', ...files], {
+  const { status } = spawnSync('npx', ['vitest', 'run', ...files], {
     env: { ...process.env, ...environment },
     stdio: 'inherit',
   });
