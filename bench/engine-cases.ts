@@ -9,6 +9,7 @@ import {
   createGenerator,
   crossEntropy,
   grad,
+  matmul,
   mul,
   sgd,
   sum,
@@ -44,6 +45,12 @@ export function engineCases(): EngineCase[] {
       name: 'adds 1000',
       shape: '[1024], 1000 in a chain',
       make: () => chainedAdds(1000, 1024),
+      tolerance: 1e-4,
+    },
+    {
+      name: 'products 1000',
+      shape: '[8,8] x [8,8], 1000 in a chain',
+      make: () => chainedProducts(1000, 8),
       tolerance: 1e-4,
     },
     {
@@ -117,6 +124,24 @@ function chainedAdds(count: number, size: number): EngineWork {
     return [total];
   });
   return { step: () => chain(x, y), state: [] };
+}
+
+/** A launch for each product, as small as they get: what is left is what launches cost. */
+function chainedProducts(count: number, size: number): EngineWork {
+  const permutation = Float32Array.from({ length: size * size }, (_, i) => {
+    const [row, column] = [Math.floor(i / size), i % size];
+    // Products keep their size however long the chain.
+    return column === (row + 1) % size ? 1 : 0;
+  });
+  const [x, turn] = [numbers(size * size, 1), permutation].map((values) =>
+    tensor(values, { shape: [size, size] }),
+  );
+  const chain = compile((first: Tensor, factor: Tensor) => {
+    let product = first;
+    for (let i = 0; i < count; i++) product = matmul(product, factor);
+    return [product];
+  });
+  return { step: () => chain(x, turn), state: [] };
 }
 
 function softmaxCrossEntropy(count: number, classes: number): EngineWork {

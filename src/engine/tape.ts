@@ -115,9 +115,18 @@ export function leafNode(shape: Shape, dtype: DType, value?: Value): Node {
   return node;
 }
 
-/** A leaf for the next value of the state that `node` holds a value of. */
-export function nextLeaf(node: Node): Node {
-  return { ...node, id: nextId++, value: undefined, source: undefined };
+/** A leaf for the next value of the state that `node` holds a value of. Spelled out: a spread takes twice as long. */
+export function nextLeaf({
+  operation,
+  inputs,
+  shape,
+  dtype,
+  inputShapes,
+  inputDTypes,
+  signature,
+  owner,
+}: Node): Node {
+  return { id: nextId++, operation, inputs, shape, dtype, inputShapes, inputDTypes, signature, owner };
 }
 
 export function isLeaf(node: Entry): boolean {
