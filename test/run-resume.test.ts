@@ -1,7 +1,7 @@
 /** Runs in folders: stopped and taken up again they give the same bits; what is damaged is told, and nothing is lost. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import { InterruptedRun, runInFolder } from '../src/experiments/run-in-folder.ts
 import { runInputs } from '../src/experiments/run-inputs.ts';
 import { readRun } from '../src/experiments/run-store.ts';
 import { machineFields } from '../src/experiments/run-training.ts';
-import { makeFolder } from './data-files.ts';
+import { makeFolder, put } from './data-files.ts';
 import { devices, reference } from './devices.ts';
 import { syntheticDataset } from './synthetic-images.ts';
 
@@ -396,5 +396,39 @@ describe('a run that was stopped after 7 of 11 updates', () => {
     await writeFile(join(folder, 'lock'), lock);
     expect(await takenUp(folder)).toEqual({ first: 8, warnings: [] });
     expect(await readdir(folder)).not.toContain('lock');
+  });
+});
+
+describe('a place for a run', () => {
+  it('that is a file, or lies below one, is refused with a sentence', async () => {
+    const parent = await makeFolder();
+    await put(parent, 'file', 'x');
+    for (const path of [join(parent, 'file'), join(parent, 'file', 'run')]) {
+      await expect(trained(path, configOf())).rejects.toThrow(
+        `Could not use ${path} for the run: it is a file or lies below one; choose another.`,
+      );
+    }
+    expect(await readdir(parent)).toEqual(['file']);
+  });
+
+  it('with files of something else is refused, and not touched', async () => {
+    const folder = await makeFolder();
+    await put(folder, 'old.txt', 'precious');
+    await expect(trained(folder, configOf())).rejects.toThrow(
+      `${folder} is not empty; give the run a folder of its own, or remove that one.`,
+    );
+    expect(await readdir(folder)).toEqual(['old.txt']);
+    expect(await readFile(join(folder, 'old.txt'), 'utf8')).toBe('precious');
+  });
+
+  // The superuser may write everywhere.
+  it.skipIf(process.getuid?.() === 0)('that may not be written is refused with a sentence', async () => {
+    const parent = await makeFolder();
+    await chmod(parent, 0o500);
+    await expect(trained(join(parent, 'run'), configOf())).rejects.toThrow(
+      /^Could not create a run folder at .*: permission denied; choose a folder/,
+    );
+    await chmod(parent, 0o700);
+    expect(await readdir(parent)).toEqual([]);
   });
 });

@@ -19,7 +19,7 @@ import {
 } from '../src/engine/index.ts';
 import type { GpuDeviceOptions } from '../src/engine/run/gpu/device.ts';
 import { VariantFile } from '../src/engine/variant-file.ts';
-import { recordEnvironment, withRunFolder } from '../src/experiments/run-folder.ts';
+import { RunFolder, recordEnvironment } from '../src/experiments/run-folder.ts';
 import { regrad } from './command-line.ts';
 import { makeFolder } from './data-files.ts';
 import { expectClose, gpu, reference, valuesOn } from './devices.ts';
@@ -187,15 +187,12 @@ describe.runIf(gpu)('a device that does not measure', () => {
   it('keeps the kernels of a run that recorded them', async () => {
     const recorded = deviceWith({ favourVariant: 'direct' });
     setDevice(recorded);
-    const folder = join(await makeFolder(), 'run');
-    const values = await withRunFolder(folder, async (run) => {
-      const keep = await recordEnvironment(run);
-      const written = JSON.parse(await readFile(join(run.path, 'environment.json'), 'utf8'));
-      expect(written).toMatchObject({ device: 'tuned', variants: {} });
-      const found = await valuesOn(recorded, work);
-      await keep();
-      return found;
-    });
+    const folder = await makeFolder();
+    const keep = await recordEnvironment(new RunFolder(folder));
+    const written = JSON.parse(await readFile(join(folder, 'environment.json'), 'utf8'));
+    expect(written).toMatchObject({ device: 'tuned', variants: {} });
+    const values = await valuesOn(recorded, work);
+    await keep();
     const { variants } = JSON.parse(await readFile(join(folder, 'environment.json'), 'utf8'));
     expect(new Set(Object.values(variants))).toEqual(new Set(['direct']));
     const resumed = deviceWith({ variants: new Map(Object.entries(variants)) });

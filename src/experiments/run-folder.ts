@@ -1,55 +1,14 @@
-/** The folder of a run: written under a temporary name, and given its own when it is whole. */
+/** The files in a run's folder, and the record of what the run's numbers depend on besides its configuration. */
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { currentDevice } from '../engine/index.ts';
 import { packageRoot, packageVersion } from './data/locate.ts';
 import { writeFileAtomic, writeProblem } from './files.ts';
 
-/**
- * Creates the folder for a run's files at `path`, runs `work` with it, and renames it to `path` when work is done. If
- * work throws, nothing is left. Throws a sentence, before any work, if `path` holds files or cannot be written.
- */
-export async function withRunFolder<T>(path: string, work: (folder: RunFolder) => Promise<T>): Promise<T> {
-  const target = resolve(path);
-  const present = await readdir(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    const problem =
-      error.code === 'ENOTDIR'
-        ? 'it is a file or lies below one; choose another folder.'
-        : writeProblem(error, target);
-    throw new Error(`Could not use ${target} for the run: ${problem}`, { cause: error });
-  });
-  if (present.length > 0) {
-    throw new Error(`${target} is not empty; give the run a folder of its own, or remove that one.`);
-  }
-  const temporary = `${target}.partial-${randomBytes(4).toString('hex')}`;
-  try {
-    await mkdir(dirname(target), { recursive: true });
-    await mkdir(temporary);
-  } catch (error) {
-    throw new Error(`Could not create a run folder at ${target}: ${writeProblem(error, temporary)}`, {
-      cause: error,
-    });
-  }
-  const result = await work(new RunFolder(temporary)).catch(async (error: unknown) => {
-    await rm(temporary, { recursive: true, force: true });
-    throw error;
-  });
-  // An empty folder gives way; one that another filled meanwhile stays.
-  await rmdir(target).catch(() => undefined);
-  await rename(temporary, target).catch((error: unknown) => {
-    throw new Error(`${target} was filled during the run; its files are whole in ${temporary}.`, {
-      cause: error,
-    });
-  });
-  return result;
-}
-
+/** Writes files of a run, each whole or not at all. */
 export class RunFolder {
-  /** Where the files are while the run is under way. */
   readonly path: string;
 
   constructor(path: string) {
