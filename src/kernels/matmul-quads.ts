@@ -11,8 +11,16 @@ fn extent() -> vec4u {
   return vec4u(p.M, p.N, p.batches, ${parts > 1 ? 'p.parts' : '1u'});
 }
 
+// Positions k .. k + 3 of the sum, and how far they lie from a row's and a column's beginning.
 struct Steps {
   k: u32,
+  inA: vec4u,
+  inB: vec4u,
+}
+
+fn stepsAt(k: u32) -> Steps {
+  let four = clamped(k);
+  return Steps(k, four * p.strideAk, four * p.strideBk);
 }
 
 fn count(at: Steps) -> u32 {
@@ -20,11 +28,11 @@ fn count(at: Steps) -> u32 {
 }
 
 fn start(batch: u32, part: u32) -> Steps {
-  return Steps(part * count(Steps()) * 4u);
+  return stepsAt(part * count(Steps()) * 4u);
 }
 
 fn next(at: Steps) -> Steps {
-  return Steps(at.k + 4u);
+  return stepsAt(at.k + 4u);
 }
 
 struct Row {
@@ -51,26 +59,25 @@ fn clamped(k: u32) -> vec4u {
 }
 
 fn loadA(row: Row, step: Steps) -> vec4f {
-  let at = row.offset + clamped(step.k) * p.strideAk;
+  let at = row.offset + step.inA;
   let values = vec4f(A[at.x], A[at.y], A[at.z], A[at.w]);
   if (!ragged) { return values; }
   return select(vec4f(), values, step.k + vec4u(0u, 1u, 2u, 3u) < vec4u(p.K));
 }
 
-fn loadColumns(columns: Columns, k: u32, real: bool) -> vec4f {
-  let at = columns.offset + k * p.strideBk;
+fn loadColumns(columns: Columns, inB: u32, real: bool) -> vec4f {
+  let at = columns.offset + inB;
   let values = vec4f(B[at.x], B[at.y], B[at.z], B[at.w]);
   if (!ragged) { return values; }
   return select(vec4f(), values, real);
 }
 
 fn loadB(columns: Columns, step: Steps) -> mat4x4f {
-  let k = clamped(step.k);
   return mat4x4f(
-    loadColumns(columns, k.x, true),
-    loadColumns(columns, k.y, step.k + 1u < p.K),
-    loadColumns(columns, k.z, step.k + 2u < p.K),
-    loadColumns(columns, k.w, step.k + 3u < p.K),
+    loadColumns(columns, step.inB.x, true),
+    loadColumns(columns, step.inB.y, step.k + 1u < p.K),
+    loadColumns(columns, step.inB.z, step.k + 2u < p.K),
+    loadColumns(columns, step.inB.w, step.k + 3u < p.K),
   );
 }
 
