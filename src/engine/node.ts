@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { create as createGpu } from 'webgpu';
 import { adapterName, isSoftwareAdapter } from './adapter-info.ts';
 import { type Device, setDeviceProvider } from './device.ts';
+import { napUntil } from './nap.ts';
 import type { GpuDeviceOptions } from './run/gpu/device.ts';
 import { createGpuDevice } from './run/gpu/request.ts';
 import type { VariantsByKey } from './run/gpu/variants.ts';
@@ -130,7 +131,14 @@ export async function requestNodeDevice(
   const store = path === undefined ? undefined : new VariantFile(path, `${name}, ${driver}`);
   const tuning = on ? { store } : undefined;
   return {
-    device: await createGpuDevice(adapter, { name, adapterClass: kind, variants, tuning, onCompile }),
+    device: await createGpuDevice(adapter, {
+      name,
+      adapterClass: kind,
+      variants,
+      tuning,
+      onCompile,
+      onWait: kind === 'software' ? napUntil : undefined,
+    }),
     adapter: result,
     tuning: {
       on,

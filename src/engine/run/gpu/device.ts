@@ -22,6 +22,8 @@ export interface GpuDeviceOptions extends VariantOptions {
   readonly adapterClass: AdapterClass;
   /** Told how many of a plan's new kernels are compiled, from 0 on: the first step of a large model takes seconds. */
   readonly onCompile?: (done: number, total: number) => void;
+  /** Told of what is waited for: that many launches. */
+  readonly onWait?: (work: Promise<unknown>, launches: number) => void;
   /** For measuring what the planner gains: what is turned off. */
   readonly switches?: Partial<Switches>;
 }
@@ -41,6 +43,7 @@ export class GpuDevice implements Device {
   readonly #pipelines: PipelineCache;
   readonly #staging: Staging;
   readonly #onCompile: GpuDeviceOptions['onCompile'];
+  readonly #onWait: GpuDeviceOptions['onWait'];
   readonly #chooser: VariantChooser;
   readonly #plans = new Map<string, PreparedPlan[]>();
   readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
@@ -59,6 +62,7 @@ export class GpuDevice implements Device {
     this.#pipelines = new PipelineCache(gpu);
     this.#staging = new Staging(gpu);
     this.#onCompile = options.onCompile;
+    this.#onWait = options.onWait;
     const means = { gpu, pipelines: this.#pipelines, errors: this.#errors };
     this.#chooser = new VariantChooser(
       { features: gpu.features, adapterClass: this.adapterClass },
@@ -120,16 +124,15 @@ export class GpuDevice implements Device {
     closed.catch(() => {});
     const checked = ready.then(() => closed);
     checked.catch(() => this.#forget(plan));
-    return {
-      kept,
-      reads: checked.then(
-        () => reads.catch((error: unknown) => Promise.reject(this.#errors.explain(error))),
-        (error: unknown) => {
-          reads.catch(() => {});
-          throw this.#errors.explain(error);
-        },
-      ),
-    };
+    const read = checked.then(
+      () => reads.catch((error: unknown) => Promise.reject(this.#errors.explain(error))),
+      (error: unknown) => {
+        reads.catch(() => {});
+        throw this.#errors.explain(error);
+      },
+    );
+    this.#onWait?.(read, plan.plan.steps.length);
+    return { kept, reads: read };
   }
 
   memory(): MemoryUse {
@@ -170,7 +173,9 @@ export class GpuDevice implements Device {
   }
 
   async synchronize(): Promise<void> {
-    await this.gpu.queue.onSubmittedWorkDone();
+    const done = this.gpu.queue.onSubmittedWorkDone();
+    this.#onWait?.(done, 0);
+    await done;
     this.#errors.throwIfLost();
   }
 
