@@ -154,10 +154,13 @@ export const errorCases: readonly ErrorCase[] = [
     wrong(name, () => op[name](image, 0), 'window is 0'),
     wrong(name, () => op[name](image, 2, { padding: 2 }), 'padding 2,2', 'half', '2,2'),
     wrong(name, () => op[name](image, 2, { stride: 0 }), 'stride is 0'),
+    wrong(name, () => op[name](f(1, 1, 0, 0), 2, { padding: 1 }), 'one pixel', '[1,1,0,0]'),
+    wrong(name, () => op[name](f(1, 1, 3, 0), [1, 2], { padding: [0, 1] }), 'one pixel', '[1,1,3,0]'),
   ]),
   wrong('globalAvgPool2d', () => op.globalAvgPool2d(f(2, 3)), '[N,C,H,W]', 'f32[2,3]'),
   wrong('adaptiveAvgPool2d', () => op.adaptiveAvgPool2d(f(2, 3), 1), '[N,C,H,W]', 'f32[2,3]'),
   wrong('adaptiveAvgPool2d', () => op.adaptiveAvgPool2d(image, 0), 'outputSize is 0'),
+  wrong('adaptiveAvgPool2d', () => op.adaptiveAvgPool2d(f(1, 1, 0, 3), 2), 'one pixel', '[1,1,0,3]'),
 
   wrong('gather', () => op.gather(f(2, 3), 1, f(2, 3)), 'f32[2,3]', 'i32'),
   wrong('gather', () => op.gather(f(2, 3), 1, i(3, 3)), 'i32[3,3]', '[2,3]', 'dim 1'),

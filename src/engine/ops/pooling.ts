@@ -136,6 +136,7 @@ export function globalAvgPool2d(x: Tensor): Tensor {
  */
 export function adaptiveAvgPool2d(x: Tensor, outputSize: Pair): Tensor {
   checkImage('adaptiveAvgPool2d', x);
+  checkPixels('adaptiveAvgPool2d', x);
   const [p, q] = pairOf('adaptiveAvgPool2d', 'outputSize', outputSize, 1);
   const [, , h, w] = x.shape;
   if (h % p === 0 && w % q === 0) return avgPool2d(x, [h / p, w / q]);
@@ -165,8 +166,17 @@ function checkImage(name: string, x: Tensor): void {
   }
 }
 
+/** Padding alone has no largest element and no mean: an error, as in PyTorch. A batch of no images is fine. */
+function checkPixels(name: string, x: Tensor): void {
+  if (x.shape[2] > 0 && x.shape[3] > 0) return;
+  throw new ShapeError(
+    `${name}: expected images [N,C,H,W] of at least one pixel, got shape ${formatShape(x.shape)}.`,
+  );
+}
+
 function sizesOf(name: string, x: Tensor, windowSize: Pair, options: Pool2dOptions): MaxPool2dSizes {
   checkImage(name, x);
+  checkPixels(name, x);
   const window = pairOf(name, 'window', windowSize, 1);
   const stride = pairOf(name, 'stride', options.stride ?? window, 1);
   const padding = pairOf(name, 'padding', options.padding ?? 0, 0);
