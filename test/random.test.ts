@@ -205,3 +205,27 @@ it.skipIf(!gpu)('both executors draw the same: bits exactly, floats to rounding'
   expectClose(gaussian, results.reference[4], 1e-5, 'normal');
   expect(classes).toEqual(results.reference[5]);
 });
+
+describe.each(devices)('at the ends of the interval on $name', ({ device }) => {
+  it('uniform stays below high where the sum rounds up to it', async () => {
+    const [one, many, negative, toZero] = await valuesOn(device, () => [
+      uniform(createGenerator(16390493), [1], 1, 2),
+      uniform(createGenerator(1), [2 ** 20], 1000, 1001),
+      uniform(createGenerator(1), [2 ** 18], -1001, -1000),
+      uniform(createGenerator(16390493), [1], -1, 0),
+    ]);
+    expect(one[0]).toBe(2 - 2 ** -23);
+    expect(many.every((value) => value >= 1000 && value < 1001)).toBe(true);
+    expect(negative.every((value) => value >= -1001 && value < -1000)).toBe(true);
+    expect(toZero[0]).toBeLessThan(0);
+  });
+
+  it('categorical never draws a class of probability 0', async () => {
+    const draws = await valuesOn(device, () => [
+      categorical(createGenerator(12121362), tensor([[-Infinity, 0]])),
+      categorical(createGenerator(10710051), tensor([[0, -Infinity, 0]])),
+    ]);
+    expect(draws[0][0]).toBe(1);
+    expect(draws[1][0]).not.toBe(1);
+  });
+});

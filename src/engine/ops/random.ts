@@ -11,7 +11,7 @@ import { checkFloat } from './checks.ts';
 import { add, cos, log, mul, neg, sqrt, sub } from './elementwise.ts';
 import { reshape } from './movement.ts';
 import { argMax, sum } from './reduction.ts';
-import { cast, eq, greater, less, logicalAnd, logicalOr } from './selection.ts';
+import { cast, eq, greater, less, logicalAnd, logicalOr, maximum, minimum } from './selection.ts';
 import { slice } from './slicing.ts';
 import { unchanged } from './view.ts';
 
@@ -95,12 +95,24 @@ function multiplyHigh(x: number, y: number): number {
   return xh * yh + Math.floor(middle / 65536) + Math.floor(other / 65536);
 }
 
-/** f32 uniform over [low, high): 24 random bits each. */
+/** f32 uniform over [low, high), never high itself, nor by rounding: 24 random bits each. */
 export function uniform(generator: Generator, shape: Shape, low = 0, high = 1): Tensor {
   checkShape('uniform', shape);
   const bits = randomBits(generator, shape);
   const unit = mul(cast(shiftRight8(bits), 'f32'), 2 ** -24);
-  return low === 0 && high === 1 ? unit : add(mul(unit, high - low), low);
+  if (low === 0 && high === 1) return unit;
+  const scaled = add(mul(unit, high - low), low);
+  return high > low ? minimum(scaled, below(high)) : scaled;
+}
+
+/** The largest f32 below a number greater than -Infinity. */
+function below(value: number): number {
+  const float = new Float32Array([value]);
+  const words = new Int32Array(float.buffer);
+  if (float[0] < value) return float[0];
+  if (float[0] === 0) return -(2 ** -149);
+  words[0] += float[0] > 0 ? -1 : 1;
+  return float[0];
 }
 
 const shiftOperation: Operation = {
@@ -150,7 +162,8 @@ export function categorical(generator: Generator, logits: Tensor): Tensor {
     );
   }
   const u = sub(1, uniform(generator, logits.shape));
-  return argMax(sub(logits.detach(), log(neg(log(u)))), 1);
+  // u = 1 stands for (1 - 2^-24, 1]: its middle keeps the noise finite, so that a logit of -Infinity never wins.
+  return argMax(sub(logits.detach(), log(maximum(neg(log(u)), 2 ** -25))), 1);
 }
 
 /** i32 [count]: 0 to count - 1 in random order, by the rank of random words (ties, if any, in order). */
