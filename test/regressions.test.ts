@@ -7,6 +7,7 @@ import {
   clamp,
   compile,
   concat,
+  conv2d,
   crossEntropy,
   div,
   eq,
@@ -37,6 +38,15 @@ const list = async (x: Tensor) => [...(await x.data())];
 
 describe.each(devices)('on $name', ({ device }) => {
   beforeEach(() => setDevice(device));
+
+  it('padding takes part in a convolution: zero times infinity is NaN', async () => {
+    const x = tensor([[[[1, 2]]]]);
+    const w = full([1, 1, 1, 1], Infinity);
+    const y = conv2d(x, w, { padding: 1 });
+    expect(await list(y)).toEqual([...Array(5).fill(NaN), Infinity, Infinity, ...Array(5).fill(NaN)]);
+    const [dx, dw] = grad(sum(mul(y, Infinity)), [x, w]);
+    expect([await list(dx), await list(dw)]).toEqual([[Infinity, Infinity], [NaN]]);
+  });
 
   it('a compiled function returns a state that it assigned with its new value', async () => {
     const w = tensor([1]);

@@ -55,7 +55,7 @@ function forwardOperation(sizes: Conv2dSizes): Operation {
     sizes.n * sizes.k * sizes.p * sizes.q,
     (y, x, w) =>
       forEachProduct(sizes, (yAt, xAt, wAt) => {
-        y[yAt] += x[xAt] * w[wAt];
+        y[yAt] += (xAt < 0 ? 0 : x[xAt]) * w[wAt];
       }),
     conv2dFamily,
   );
@@ -69,7 +69,7 @@ function inputGradOperation(sizes: Conv2dSizes): Operation {
     sizes.n * sizes.c * sizes.h * sizes.w,
     (x, g, w) =>
       forEachProduct(sizes, (yAt, xAt, wAt) => {
-        x[xAt] += g[yAt] * w[wAt];
+        if (xAt >= 0) x[xAt] += g[yAt] * w[wAt];
       }),
     conv2dInputGradFamily,
   );
@@ -83,7 +83,7 @@ function weightGradOperation(sizes: Conv2dSizes): Operation {
     (sizes.k * sizes.c * sizes.r * sizes.s) / sizes.groups,
     (w, g, x) =>
       forEachProduct(sizes, (yAt, xAt, wAt) => {
-        w[wAt] += g[yAt] * x[xAt];
+        w[wAt] += g[yAt] * (xAt < 0 ? 0 : x[xAt]);
       }),
     conv2dWeightGradFamily,
   );
@@ -110,7 +110,10 @@ function convolution(
   };
 }
 
-/** Visits every product of the formula with the places of y, x and w; all three operations are sums of them. */
+/**
+ * Visits every product of the formula with the places of y, x and w; all three operations are sums of them. Padding's
+ * place in x is -1: a zero, which times infinity is NaN as in PyTorch.
+ */
 function forEachProduct(sizes: Conv2dSizes, visit: (yAt: number, xAt: number, wAt: number) => void): void {
   const { n, c, h, w, k, r, s, p, q, stride, padding, dilation, groups } = sizes;
   const channels = c / groups;
@@ -124,12 +127,12 @@ function forEachProduct(sizes: Conv2dSizes, visit: (yAt: number, xAt: number, wA
             const wAt = ((kI * channels + cI) * r + rI) * s + sI;
             for (let pI = 0; pI < p; pI++) {
               const hI = pI * stride[0] - padding[0] + rI * dilation[0];
-              if (hI < 0 || hI >= h) continue;
               const xRow = ((nI * c + firstChannel + cI) * h + hI) * w;
               const yRow = ((nI * k + kI) * p + pI) * q;
               for (let qI = 0; qI < q; qI++) {
                 const wI = qI * stride[1] - padding[1] + sI * dilation[1];
-                if (wI >= 0 && wI < w) visit(yRow + qI, xRow + wI, wAt);
+                const inside = hI >= 0 && hI < h && wI >= 0 && wI < w;
+                visit(yRow + qI, inside ? xRow + wI : -1, wAt);
               }
             }
           }
