@@ -1,6 +1,7 @@
 /** What was once wrong, each with the way it was found: a state, a graph or a number at an edge. */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
+  adaptiveAvgPool2d,
   add,
   assign,
   cast,
@@ -38,6 +39,37 @@ const list = async (x: Tensor) => [...(await x.data())];
 
 describe.each(devices)('on $name', ({ device }) => {
   beforeEach(() => setDevice(device));
+
+  it('adaptive pooling keeps infinities and their gradients in their regions', async () => {
+    const x = tensor([
+      [
+        [
+          [Infinity, 1, 2],
+          [3, 4, 5],
+          [6, 7, 8],
+        ],
+      ],
+    ]);
+    const y = adaptiveAvgPool2d(x, 2);
+    const [dx] = grad(
+      sum(
+        mul(
+          y,
+          tensor([
+            [
+              [
+                [Infinity, 0],
+                [0, 0],
+              ],
+            ],
+          ]),
+        ),
+      ),
+      [x],
+    );
+    expect(await list(y)).toEqual([Infinity, 3, 5, 6]);
+    expect(await list(dx)).toEqual([Infinity, Infinity, 0, Infinity, Infinity, 0, 0, 0, 0]);
+  });
 
   it('padding takes part in a convolution: zero times infinity is NaN', async () => {
     const x = tensor([[[[1, 2]]]]);

@@ -1,7 +1,7 @@
 /**
  * Pooling, NCHW. Closed: max pooling fetches the winners' values, the gradient of fetching scatters, and the gradient
  * of scattering fetches again; the winners' positions have derivative zero. Average pooling is a convolution with
- * equal weights, or a product with averaging matrices.
+ * equal weights, or a sum of the elements selected for each region.
  */
 import { onlyChoice } from '../../kernels/family.ts';
 import {
@@ -16,9 +16,11 @@ import type { Operation } from '../tape.ts';
 import { full, record, type Tensor, tensor } from '../tensor.ts';
 import { type Pair, pairOf } from './checks.ts';
 import { conv2d } from './conv2d.ts';
-import { matmul } from './matmul.ts';
+import { mul } from './elementwise.ts';
+import { indexSelect } from './indexing.ts';
 import { reshape } from './movement.ts';
-import { mean } from './reduction.ts';
+import { mean, sum } from './reduction.ts';
+import { where } from './selection.ts';
 
 export interface Pool2dOptions {
   /** Step between windows; defaults to the window. */
@@ -140,24 +142,34 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: Pair): Tensor {
   const [p, q] = pairOf('adaptiveAvgPool2d', 'outputSize', outputSize, 1);
   const [, , h, w] = x.shape;
   if (h % p === 0 && w % q === 0) return avgPool2d(x, [h / p, w / q]);
-  const columns = tensor(averagingMatrix(w, q), { shape: [w, q] });
-  const rows = tensor(transposed(averagingMatrix(h, p), h, p), { shape: [p, h] });
-  return matmul(rows, matmul(x, columns));
+  return regionMeans(regionMeans(x, 3, q), 2, p);
 }
 
-/** [from, to] matrix whose column j averages the elements of region j. */
-function averagingMatrix(from: number, to: number): Float64Array {
-  const matrix = new Float64Array(from * to);
-  for (let j = 0; j < to; j++) {
-    const start = Math.floor((j * from) / to);
-    const end = Math.ceil(((j + 1) * from) / to);
-    for (let i = start; i < end; i++) matrix[i * to + j] = 1 / (end - start);
-  }
-  return matrix;
-}
-
-function transposed(matrix: Float64Array, rows: number, columns: number): Float64Array {
-  return matrix.map((_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]);
+/** The means of `count` regions along a dim, each of its own elements alone: no NaN or infinity leaves its regions. */
+function regionMeans(x: Tensor, dim: number, count: number): Tensor {
+  const size = x.shape[dim];
+  const regions = Array.from({ length: count }, (_, i) => {
+    const start = Math.floor((i * size) / count);
+    return { start, length: Math.ceil(((i + 1) * size) / count) - start };
+  });
+  const longest = Math.max(...regions.map(({ length }) => length));
+  const places = regions.flatMap(({ start, length }) =>
+    Array.from({ length: longest }, (_, i) => start + Math.min(i, length - 1)),
+  );
+  const inside = regions.flatMap(({ length }) => Array.from({ length: longest }, (_, i) => i < length));
+  const after = x.shape.slice(dim + 1).map(() => 1);
+  const elements = reshape(indexSelect(x, dim, tensor(places, { dtype: 'i32' })), [
+    ...x.shape.slice(0, dim),
+    count,
+    longest,
+    ...x.shape.slice(dim + 1),
+  ]);
+  const mask = tensor(inside.map(Number), { shape: [count, longest, ...after], dtype: 'bool' });
+  const scales = tensor(
+    regions.map(({ length }) => 1 / length),
+    { shape: [count, ...after] },
+  );
+  return mul(sum(where(mask, elements, 0), dim + 1), scales);
 }
 
 function checkImage(name: string, x: Tensor): void {
