@@ -2,18 +2,24 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   add,
+  arange,
   assign,
+  avgPool2d,
   cast,
   clamp,
   compile,
   concat,
+  conv2d,
   crossEntropy,
   div,
   eq,
   expand,
   full,
   grad,
+  matmul,
+  maxPool2d,
   mul,
+  ones,
   pad,
   permute,
   pow,
@@ -37,6 +43,28 @@ const list = async (x: Tensor) => [...(await x.data())];
 
 describe.each(devices)('on $name', ({ device }) => {
   beforeEach(() => setDevice(device));
+
+  it('refuses tensors with more elements than kernels count, stored or not', () => {
+    const x = zeros([66000]);
+    expect(() => eq(reshape(x, [66000, 1]), reshape(x, [1, 66000]))).toThrow('has 4356000000 elements');
+    expect(() => expand(tensor([1]), [65536, 65536])).toThrow('has 4294967296 elements');
+    expect(() => full([65536, 65537], 1)).toThrow('has 4295032832 elements');
+    expect(() => arange(5e9, 'u32')).toThrow('has 5000000000 elements');
+    expect(() => arange(2 ** 31 + 1, 'i32')).toThrow('use u32');
+  });
+
+  it('launches no kernel whose only readers are empty', async () => {
+    const product = matmul(ones([1, 4]), ones([4, 2]));
+    expect(await list(add(zeros([0, 2]), product))).toEqual([]);
+    expect(await list(add(zeros([0, 2]), matmul(product, ones([2, 2]))))).toEqual([]);
+    expect(await list(slice(avgPool2d(ones([1, 1, 2, 7]), 2), 3, 0, 0))).toEqual([]);
+    expect(await list(slice(maxPool2d(ones([1, 1, 2, 7]), 2), 3, 0, 0))).toEqual([]);
+    expect(await list(slice(conv2d(ones([1, 1, 2, 7]), ones([1, 1, 1, 1])), 3, 0, 0))).toEqual([]);
+    const [a, b] = [ones([4, 3]), ones([3, 2])];
+    const gradients = grad(sum(matmul(zeros([0, 4]), matmul(a, b))), [a, b]);
+    expect(await list(gradients[0])).toEqual(Array(12).fill(0));
+    expect(await list(gradients[1])).toEqual(Array(6).fill(0));
+  });
 
   it('a compiled function returns a state that it assigned with its new value', async () => {
     const w = tensor([1]);
