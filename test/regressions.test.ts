@@ -28,6 +28,7 @@ import {
   run,
   setDevice,
   slice,
+  stack,
   sub,
   sum,
   type Tensor,
@@ -51,6 +52,27 @@ describe.each(devices)('on $name', ({ device }) => {
     expect(() => full([65536, 65537], 1)).toThrow('has 4295032832 elements');
     expect(() => arange(5e9, 'u32')).toThrow('has 5000000000 elements');
     expect(() => arange(2 ** 31 + 1, 'i32')).toThrow('use u32');
+  });
+
+  it('concatenates many tensors, and keeps -0 and NaN', async () => {
+    const signs = await list(concat([tensor([-0, 1]), tensor([-0]), tensor([NaN, -0])]));
+    expect(signs).toEqual([-0, 1, -0, NaN, -0]);
+    const [a, b, c] = [
+      tensor([[1], [2]]),
+      tensor([
+        [3, 4],
+        [5, 6],
+      ]),
+      tensor([[7], [8]]),
+    ];
+    const joined = concat([a, zeros([2, 0]), b, c], 1);
+    expect(await list(joined)).toEqual([1, 3, 4, 7, 2, 5, 6, 8]);
+    const [slope] = grad(sum(mul(joined, mul(joined, joined))), [b]);
+    expect(await list(slope)).toEqual([27, 48, 75, 108]);
+    expect(await list(grad(sum(slope), [b])[0])).toEqual([18, 24, 30, 36]);
+    const parts = Array.from({ length: 300 }, (_, i) => full([2, 3], i));
+    const whole = await list(stack(parts));
+    expect(whole).toEqual(Array.from({ length: 1800 }, (_, i) => Math.floor(i / 6)));
   });
 
   it('launches no kernel whose only readers are empty', async () => {
