@@ -1,4 +1,4 @@
-/** Cutting tensors and putting them together. slice <-> embed are each other's adjoint; the rest is made of them. */
+/** Cutting tensors and putting them together. slice <-> embed are each other's adjoint; concat's are slices. */
 import { type NumberArray, referenceArray } from '../dtype.ts';
 import { formatShape, normalizeDim, ShapeError, sameShape, sizeOf, stridesOf } from '../shape.ts';
 import type { Entry, Operation } from '../tape.ts';
