@@ -3,7 +3,9 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   adaptiveAvgPool2d,
   add,
+  arange,
   assign,
+  avgPool2d,
   cast,
   clamp,
   compile,
@@ -15,7 +17,10 @@ import {
   expand,
   full,
   grad,
+  matmul,
+  maxPool2d,
   mul,
+  ones,
   pad,
   permute,
   pow,
@@ -24,6 +29,7 @@ import {
   run,
   setDevice,
   slice,
+  stack,
   sub,
   sum,
   type Tensor,
@@ -78,6 +84,49 @@ describe.each(devices)('on $name', ({ device }) => {
     expect(await list(y)).toEqual([...Array(5).fill(NaN), Infinity, Infinity, ...Array(5).fill(NaN)]);
     const [dx, dw] = grad(sum(mul(y, Infinity)), [x, w]);
     expect([await list(dx), await list(dw)]).toEqual([[Infinity, Infinity], [NaN]]);
+  });
+
+  it('refuses tensors with more elements than kernels count, stored or not', () => {
+    const x = zeros([66000]);
+    expect(() => eq(reshape(x, [66000, 1]), reshape(x, [1, 66000]))).toThrow('has 4356000000 elements');
+    expect(() => expand(tensor([1]), [65536, 65536])).toThrow('has 4294967296 elements');
+    expect(() => full([65536, 65537], 1)).toThrow('has 4295032832 elements');
+    expect(() => arange(5e9, 'u32')).toThrow('has 5000000000 elements');
+    expect(() => arange(2 ** 31 + 1, 'i32')).toThrow('use u32');
+  });
+
+  it('concatenates many tensors, and keeps -0 and NaN', async () => {
+    const signs = await list(concat([tensor([-0, 1]), tensor([-0]), tensor([NaN, -0])]));
+    expect(signs).toEqual([-0, 1, -0, NaN, -0]);
+    const [a, b, c] = [
+      tensor([[1], [2]]),
+      tensor([
+        [3, 4],
+        [5, 6],
+      ]),
+      tensor([[7], [8]]),
+    ];
+    const joined = concat([a, zeros([2, 0]), b, c], 1);
+    expect(await list(joined)).toEqual([1, 3, 4, 7, 2, 5, 6, 8]);
+    const [slope] = grad(sum(mul(joined, mul(joined, joined))), [b]);
+    expect(await list(slope)).toEqual([27, 48, 75, 108]);
+    expect(await list(grad(sum(slope), [b])[0])).toEqual([18, 24, 30, 36]);
+    const parts = Array.from({ length: 300 }, (_, i) => full([2, 3], i));
+    const whole = await list(stack(parts));
+    expect(whole).toEqual(Array.from({ length: 1800 }, (_, i) => Math.floor(i / 6)));
+  });
+
+  it('launches no kernel whose only readers are empty', async () => {
+    const product = matmul(ones([1, 4]), ones([4, 2]));
+    expect(await list(add(zeros([0, 2]), product))).toEqual([]);
+    expect(await list(add(zeros([0, 2]), matmul(product, ones([2, 2]))))).toEqual([]);
+    expect(await list(slice(avgPool2d(ones([1, 1, 2, 7]), 2), 3, 0, 0))).toEqual([]);
+    expect(await list(slice(maxPool2d(ones([1, 1, 2, 7]), 2), 3, 0, 0))).toEqual([]);
+    expect(await list(slice(conv2d(ones([1, 1, 2, 7]), ones([1, 1, 1, 1])), 3, 0, 0))).toEqual([]);
+    const [a, b] = [ones([4, 3]), ones([3, 2])];
+    const gradients = grad(sum(matmul(zeros([0, 4]), matmul(a, b))), [a, b]);
+    expect(await list(gradients[0])).toEqual(Array(12).fill(0));
+    expect(await list(gradients[1])).toEqual(Array(6).fill(0));
   });
 
   it('a compiled function returns a state that it assigned with its new value', async () => {

@@ -82,3 +82,16 @@ export function checkShape(operation: string, shape: Shape): void {
     );
   }
 }
+
+/** Kernels count elements in 32 bits, even those of tensors that are never stored. */
+const maxElements = 2 ** 32 - 1;
+
+/** Throws if a tensor of `shape` would have more elements than a kernel can count. */
+export function checkSize(operation: string, shape: Shape): void {
+  const size = sizeOf(shape);
+  if (size > maxElements) {
+    throw new ShapeError(
+      `${operation}: shape ${formatShape(shape)} has ${size} elements, expected at most ${maxElements}; work on it in parts.`,
+    );
+  }
+}

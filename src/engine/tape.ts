@@ -4,7 +4,7 @@
  */
 import type { DType, NumberArray } from './dtype.ts';
 import type { Lowering } from './plan/lowering.ts';
-import { formatShape, type Shape } from './shape.ts';
+import { checkSize, formatShape, type Shape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
@@ -86,6 +86,7 @@ export function recordNode(operation: Operation, inputs: readonly Node[], shape:
   for (const input of inputs) {
     if (input.value?.kind === 'gone') throw new Error(`${operation.name}: ${input.value.reason}`);
   }
+  checkSize(operation.name, shape);
   return {
     id: nextId++,
     operation,

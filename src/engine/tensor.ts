@@ -195,6 +195,9 @@ function fullOperation(value: number): Operation {
 /** 0, 1, ..., count - 1. */
 export function arange(count: number, dtype: DType = 'f32'): Tensor {
   checkShape('arange', [count]);
+  if (dtype === 'i32' && count > 2 ** 31) {
+    throw new RangeError(`arange: i32 holds numbers up to ${2 ** 31 - 1}, got a count of ${count}; use u32.`);
+  }
   return record(arangeOperation, [], [count], dtype);
 }
 

@@ -1,11 +1,9 @@
-/** Cutting tensors and putting them together. slice <-> embed are each other's adjoint; the rest is made of them. */
+/** Cutting tensors and putting them together. slice <-> embed are each other's adjoint; concat's are slices. */
 import { type NumberArray, referenceArray } from '../dtype.ts';
 import { formatShape, normalizeDim, ShapeError, sameShape, sizeOf, stridesOf } from '../shape.ts';
 import type { Entry, Operation } from '../tape.ts';
 import { full, record, type Tensor } from '../tensor.ts';
-import { add } from './elementwise.ts';
 import { unsqueeze } from './movement.ts';
-import { logicalOr } from './selection.ts';
 import { moves, readStrided, unchanged } from './view.ts';
 
 /** Elements start, start + step, ... below `end` along one dim; negative positions count from the back. */
@@ -130,18 +128,51 @@ export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
       );
     }
   }
-  const total = tensors.reduce((length, { shape }) => length + shape[at], 0);
-  const combine = first.dtype === 'bool' ? logicalOr : add;
-  let offset = 0;
-  let joined: Tensor | undefined;
-  for (const tensor of tensors) {
-    const length = tensor.shape[at];
-    if (length === 0 && total > 0) continue;
-    const placed = length === total ? tensor : embed(tensor, at, offset, 1, total);
-    joined = joined === undefined ? placed : combine(joined, placed);
-    offset += length;
-  }
-  return unchanged(joined ?? first);
+  const filled = tensors.filter(({ shape }) => shape[at] > 0);
+  return unchanged(filled.length === 0 ? first : joinAll(filled, at));
+}
+
+/** In pairs, then pairs of pairs: n tensors pass through log2(n) joins, and each join knows two inputs. */
+function joinAll(tensors: readonly Tensor[], dim: number): Tensor {
+  if (tensors.length === 1) return tensors[0];
+  const middle = tensors.length >> 1;
+  return join(joinAll(tensors.slice(0, middle), dim), joinAll(tensors.slice(middle), dim), dim);
+}
+
+/** a, then b: every element is selected, not added to a zero, so that -0 stays -0. */
+function join(a: Tensor, b: Tensor, dim: number): Tensor {
+  const first = a.shape[dim];
+  const total = first + b.shape[dim];
+  const operation: Operation = {
+    name: 'concat',
+    key: `concat(${dim},${first})`,
+    gradients: [(g) => slice(g, dim, 0, first), (g) => slice(g, dim, first, total)],
+    reference: ([front, back], entry) => {
+      const out = referenceArray(entry.dtype, sizeOf(entry.shape));
+      const inner = sizeOf(entry.shape.slice(dim + 1));
+      const [head, tail] = [first * inner, (total - first) * inner];
+      for (let o = 0; o * (head + tail) < out.length; o++) {
+        out.set(front.subarray(o * head, (o + 1) * head), o * (head + tail));
+        out.set(back.subarray(o * tail, (o + 1) * tail), o * (head + tail) + head);
+      }
+      return out;
+    },
+    lowering: moves((emitter, index, entry) => {
+      const place = index.coordinates[dim];
+      const inFront = emitter.define(`${place} < ${emitter.size(first)}`);
+      // The side that is not taken is read at 0, so that no index ever leaves a buffer.
+      const read = (input: number, expression: string, taken: string) => {
+        const coordinates = [...index.coordinates];
+        coordinates[dim] = emitter.define(`select(0u, ${expression}, ${taken})`);
+        return emitter.input(input, emitter.at(entry.inputShapes[input], coordinates));
+      };
+      const front = read(0, place, inFront);
+      const back = read(1, `${place} - ${emitter.size(first)}`, `!${inFront}`);
+      return `select(${back}, ${front}, ${inFront})`;
+    }),
+  };
+  const shape = a.shape.map((length, d) => (d === dim ? total : length));
+  return record(operation, [a, b], shape, a.dtype);
 }
 
 /** Joins tensors of one shape along a new dim. */

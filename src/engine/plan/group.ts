@@ -102,11 +102,16 @@ export function groupEntries(
     groupOf.set(at, group);
   });
 
+  // Backwards, so that what only unneeded groups and empty results read is not needed either.
   const needed = new Set(graph.targets.map((target) => base[target]));
-  for (const [at, group] of groupOf) {
-    for (const read of reads[at].keys()) if (groupOf.get(read) !== group) needed.add(read);
-  }
-  return groups.map(({ members, choices }) => ({
+  const live = groups.toReversed().filter((group) => {
+    if (!group.members.some((member) => needed.has(member))) return false;
+    for (const member of group.members) {
+      for (const read of reads[member].keys()) if (groupOf.get(read) !== group) needed.add(read);
+    }
+    return true;
+  });
+  return live.toReversed().map(({ members, choices }) => ({
     members,
     choices,
     written: members.filter((member) => needed.has(member)),
