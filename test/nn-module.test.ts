@@ -282,3 +282,15 @@ test.each<[() => unknown, string]>([
 ])('a wrong specification gets a sentence %#', (make, message) => {
   expect(make).toThrow(message);
 });
+
+test('a module used twice has its parameters once, and both names in the state dict', () => {
+  const layer = new Linear(2, 2, { generator: createGenerator(1) });
+  const inner = new Sequential(layer);
+  const model = new Sequential(layer, inner, new BatchNorm2d(2), inner);
+  expect([...model.namedParameters().keys()]).toEqual(['0.weight', '0.bias', '2.weight', '2.bias']);
+  expect(model.parameters()).toHaveLength(4);
+  expect(model.modules()).toHaveLength(4);
+  expect([...model.stateDict().keys()]).toEqual(
+    expect.arrayContaining(['0.weight', '1.0.weight', '3.0.weight', '3.0.bias']),
+  );
+});

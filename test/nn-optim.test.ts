@@ -270,3 +270,10 @@ test.each<[() => unknown, string]>([
 ])('bad input gets a sentence %#', (make, message) => {
   expect(make).toThrow(message);
 });
+
+test.each([sgd, adam])('a parameter given twice is refused: %o', (optimiser) => {
+  const p = tensor([1, 2]);
+  expect(() => optimiser([p, tensor([1, 2]), p], { learningRate: 0.1 })).toThrow(
+    /expected every parameter once, got the same tensor of shape \[2\] as parameters 0 and 2; pass it once/,
+  );
+});

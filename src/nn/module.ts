@@ -72,23 +72,26 @@ export abstract class Module {
     }
   }
 
-  /** This module and all below it, each before its children. */
+  /** This module and all below it, each once and before its children. */
   modules(): Module[] {
-    return [this, ...[...this.#children.values()].flatMap((child) => child.modules())];
+    return [...new Set([this, ...[...this.#children.values()].flatMap((child) => child.modules())])];
   }
 
-  /** What an optimiser moves, by its PyTorch name: `layer1.0.conv1.weight`. */
+  /**
+   * What an optimiser moves, by its PyTorch name: `layer1.0.conv1.weight`. A parameter of a module that is used twice
+   * comes once, by its first name, as in PyTorch; `stateDict` has every name.
+   */
   namedParameters(): Map<string, Tensor> {
-    return this.#collect('', (module) => [module.#parameters]);
+    return firstNames(this.#collect('', (module) => [module.#parameters]));
   }
 
   parameters(): Tensor[] {
     return [...this.namedParameters().values()];
   }
 
-  /** State that is not learned by gradients, such as running statistics. */
+  /** State that is not learned by gradients, such as running statistics: each tensor once, by its first name. */
   namedBuffers(): Map<string, Tensor> {
-    return this.#collect('', (module) => [module.#buffers]);
+    return firstNames(this.#collect('', (module) => [module.#buffers]));
   }
 
   /** Parameters and buffers with PyTorch's names, in its order. They are the live tensors, not copies. */
@@ -125,6 +128,11 @@ export abstract class Module {
     ]);
     return new Map([...own, ...below]);
   }
+}
+
+function firstNames(named: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const seen = new Set<Tensor>();
+  return new Map([...named].filter(([, value]) => !seen.has(value) && seen.add(value)));
 }
 
 function register<Base, Value extends Base>(table: Map<string, Base>, name: string, value: Value): Value {

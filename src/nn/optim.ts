@@ -119,6 +119,7 @@ function optimizer(
   rule: Rule,
 ): Optimizer {
   checkRange(name, 'learningRate', initialRate, 0);
+  checkDistinct(name, parameters);
   const learningRate = tensor(initialRate);
   const steps = tensor(0);
   const slots = parameters.map(({ size, shape }) =>
@@ -150,6 +151,21 @@ function optimizer(
     stateDict,
     loadStateDict: (values, options) => loadState(name, stateDict(), values, options),
   };
+}
+
+/** A parameter given twice would be moved twice by each step. */
+function checkDistinct(name: string, parameters: readonly Tensor[]): void {
+  const first = new Map<Tensor, number>();
+  parameters.forEach((parameter, at) => {
+    const before = first.get(parameter);
+    if (before !== undefined) {
+      throw new Error(
+        `${name}: expected every parameter once, got the same tensor of shape [${parameter.shape}] as parameters ` +
+          `${before} and ${at}; pass it once, as a module's parameters() does.`,
+      );
+    }
+    first.set(parameter, at);
+  });
 }
 
 function checkGradients(name: string, parameters: readonly Tensor[], gradients: readonly Tensor[]): void {

@@ -94,16 +94,21 @@ ${body}
 `;
 }
 
-/** The operations in a kernel, inputs first: `sub-mul-relu`. */
+/** The operations in a kernel, inputs first: `sub-mul-relu`. What is used twice is named twice, but visited once. */
 export function namesOf(graph: Graph, at: number, { stored }: Fusion): string {
-  const names: string[] = [];
-  const visit = (entry: number): void => {
-    for (const input of graph.entries[entry].inputs) if (!stored[input]) visit(input);
-    const { name } = graph.entries[entry].operation;
-    if (names.length < 12 && names.at(-1) !== name && name !== 'full') names.push(name);
+  const known = new Map<number, readonly string[]>();
+  const visit = (entry: number): readonly string[] => {
+    const before = known.get(entry);
+    if (before) return before;
+    const { inputs, operation } = graph.entries[entry];
+    const names: string[] = [];
+    for (const name of [...inputs.flatMap((input) => (stored[input] ? [] : visit(input))), operation.name]) {
+      if (names.length < 12 && names.at(-1) !== name && name !== 'full') names.push(name);
+    }
+    known.set(entry, names);
+    return names;
   };
-  visit(at);
-  return names.join('-') || 'full';
+  return visit(at).join('-') || 'full';
 }
 
 /** Arithmetic per element, for profiles. */
