@@ -277,8 +277,8 @@ describe.skipIf(!gpu)('what goes wrong on a device', () => {
     expect(await sum(ones([3])).item()).toBe(3);
   });
 
-  it('more elements than 32 bits count are refused', async () => {
-    await expect(exp(full([2 ** 17, 2 ** 16], 1.5)).data()).rejects.toThrow(/needs a buffer of|32 bits/);
+  it('more elements than 32 bits count are refused', () => {
+    expect(() => full([2 ** 17, 2 ** 16], 1.5)).toThrow('has 8589934592 elements');
   });
 
   async function otherDevice(): Promise<GpuDevice> {

@@ -30,3 +30,12 @@ export function fromDeviceBytes(dtype: DType, bytes: ArrayBuffer): NumberArray {
   if (dtype === 'u32') return new Uint32Array(bytes);
   return Uint8Array.from(new Uint32Array(bytes));
 }
+
+/** Throws unless the dtype can hold the number: integers take whole numbers of their range only; bool takes its truth. */
+export function checkHolds(operation: string, value: number, dtype: DType, beside = ''): void {
+  if (dtype === 'f32' || dtype === 'bool' || (dtype === 'i32' ? value | 0 : value >>> 0) === value) return;
+  const range = dtype === 'i32' ? '-2147483648 to 2147483647' : '0 to 4294967295';
+  throw new TypeError(
+    `${operation}: the number ${value} is no ${dtype}${beside}; expected a whole number from ${range}, or use cast first.`,
+  );
+}

@@ -1,6 +1,6 @@
 /** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
 import { assign, forgetUpdate } from './assign.ts';
-import { type DType, type NumberArray, referenceArray } from './dtype.ts';
+import { checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
 import { type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
@@ -126,7 +126,11 @@ export function tensor(
   const data =
     dtype === 'f32' && values instanceof Float32Array ? values.slice() : referenceArray(dtype, source.length);
   if (!(data instanceof Float32Array)) {
-    for (let i = 0; i < data.length; i++) data[i] = dtype === 'bool' ? Number(Boolean(source[i])) : source[i];
+    for (let i = 0; i < data.length; i++) {
+      checkHolds('tensor', source[i], dtype);
+      // As cast: NaN is not 0, so it is true.
+      data[i] = dtype === 'bool' ? Number(source[i] !== 0) : source[i];
+    }
   }
   const handle = new Tensor(leafNode([...shape], dtype, { kind: 'host', data }));
   handle.node.owner = new WeakRef(handle);
@@ -170,6 +174,7 @@ function flatten(values: NestedNumbers, out: number[], depth: number): number[] 
 /** One value everywhere (PyTorch's `full`). The number is part of the graph's structure: use `tensor` for what varies. */
 export function full(shape: Shape, value: number, dtype: DType = 'f32'): Tensor {
   checkShape('full', shape);
+  checkHolds('full', value, dtype);
   return record(fullOperation(value), [], [...shape], dtype);
 }
 
@@ -195,9 +200,7 @@ function fullOperation(value: number): Operation {
 /** 0, 1, ..., count - 1. */
 export function arange(count: number, dtype: DType = 'f32'): Tensor {
   checkShape('arange', [count]);
-  if (dtype === 'i32' && count > 2 ** 31) {
-    throw new RangeError(`arange: i32 holds numbers up to ${2 ** 31 - 1}, got a count of ${count}; use u32.`);
-  }
+  checkHolds('arange', Math.max(count - 1, 0), dtype);
   return record(arangeOperation, [], [count], dtype);
 }
 

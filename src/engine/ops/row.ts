@@ -4,7 +4,7 @@
  * Operands broadcast as in NumPy; the expansion is an operation of its own, so its gradient (a sum) is undone once,
  * there, and no rule thinks of shapes. A plain number takes the other operand's dtype.
  */
-import { type DType, type NumberArray, numericDTypes, referenceArray } from '../dtype.ts';
+import { checkHolds, type DType, type NumberArray, numericDTypes, referenceArray } from '../dtype.ts';
 import { broadcastShapes, formatShape, sameShape, sizeOf } from '../shape.ts';
 import type { GradientRule, Operation } from '../tape.ts';
 import { full, record, Tensor } from '../tensor.ts';
@@ -65,8 +65,9 @@ function mapElements(
   return out;
 }
 
-/** Records a row: numbers become tensors, dtypes are checked, shapes broadcast. */
+/** Records a row: numbers become tensors (numbers alone f32 scalars), dtypes are checked, shapes broadcast. */
 export function apply(row: Row, operation: Operation, operands: readonly Operand[]): Tensor {
+  checkOperands(row.name, operands);
   const tensors = operands.filter((operand) => operand instanceof Tensor);
   const dtype = tensors.at(-1)?.dtype ?? 'f32';
   const takes = row.takes ?? numericDTypes;
@@ -76,20 +77,27 @@ export function apply(row: Row, operation: Operation, operands: readonly Operand
     throw new TypeError(`${row.name}: expected ${takes.join(' or ')}${alike}, got ${came}; use cast first.`);
   }
   for (const operand of operands) if (typeof operand === 'number') checkNumber(row.name, operand, tensors);
-  const shape = broadcastShapes(row.name, ...tensors.map((tensor) => tensor.shape));
+  const shape =
+    tensors.length === 0 ? [] : broadcastShapes(row.name, ...tensors.map((tensor) => tensor.shape));
   const inputs = operands.map((operand) => operandTo(operand, shape, dtype));
   return record(operation, inputs, shape, row.gives ?? dtype);
 }
 
-/** An integer tensor takes whole numbers only, and an unsigned one none below 0. */
+/** An integer tensor takes only numbers that its dtype holds. */
 export function checkNumber(operation: string, value: number, tensors: readonly Tensor[]): void {
   const [tensor] = tensors;
-  if (tensor === undefined || tensor.dtype === 'f32') return;
-  if (Number.isInteger(value) && (value >= 0 || tensor.dtype === 'i32')) return;
-  throw new TypeError(
-    `${operation}: the number ${value} is no ${tensor.dtype}, but stands beside ` +
-      `${tensor.dtype}${formatShape(tensor.shape)}; use cast first.`,
-  );
+  if (tensor === undefined) return;
+  const beside = `, but stands beside ${tensor.dtype}${formatShape(tensor.shape)}`;
+  checkHolds(operation, value, tensor.dtype, beside);
+}
+
+/** Throws unless every operand is a tensor or a number (untyped JavaScript can pass anything). */
+function checkOperands(operation: string, operands: readonly unknown[]): void {
+  const wrong = operands.findIndex((operand) => !(operand instanceof Tensor) && typeof operand !== 'number');
+  if (wrong < 0) return;
+  const came = operands[wrong];
+  const what = came === null ? 'null' : typeof came === 'string' ? JSON.stringify(came) : typeof came;
+  throw new TypeError(`${operation}: operand ${wrong + 1} is ${what}; expected a tensor or a number.`);
 }
 
 export function operandTo(operand: Operand, shape: readonly number[], dtype: DType): Tensor {

@@ -1,5 +1,5 @@
 /** Cutting tensors and putting them together. slice <-> embed are each other's adjoint; concat's are slices. */
-import { type NumberArray, referenceArray } from '../dtype.ts';
+import { checkHolds, type NumberArray, referenceArray } from '../dtype.ts';
 import { formatShape, normalizeDim, ShapeError, sameShape, sizeOf, stridesOf } from '../shape.ts';
 import type { Entry, Operation } from '../tape.ts';
 import { full, record, type Tensor } from '../tensor.ts';
@@ -99,6 +99,7 @@ function embedElements(
 
 /** Adds `before` and `after` elements of `value` to each dim: one pair per dim, first dim first. */
 export function pad(x: Tensor, amounts: readonly (readonly [number, number])[], value = 0): Tensor {
+  checkHolds('pad', value, x.dtype);
   if (amounts.length !== x.shape.length || amounts.flat().some((n) => !Number.isInteger(n) || n < 0)) {
     throw new ShapeError(
       `pad: expected ${x.shape.length} pairs of whole numbers >= 0 for shape ${formatShape(x.shape)}, ` +
