@@ -91,7 +91,7 @@ describe.each(devices)('on $name', ({ device }) => {
     expect(() => eq(reshape(x, [66000, 1]), reshape(x, [1, 66000]))).toThrow('has 4356000000 elements');
     expect(() => expand(tensor([1]), [65536, 65536])).toThrow('has 4294967296 elements');
     expect(() => full([65536, 65537], 1)).toThrow('has 4295032832 elements');
-    expect(() => arange(5e9, 'u32')).toThrow('has 5000000000 elements');
+    expect(() => arange(5e9, 'u32')).toThrow('is no u32');
     expect(() => arange(2 ** 31 + 1, 'i32')).toThrow('is no i32');
   });
 
