@@ -3,19 +3,18 @@ import type { RunConfig } from '../experiments/config.ts';
 import { createProgress, type Progress } from '../experiments/progress.ts';
 import type { FolderRunOptions } from '../experiments/run-in-folder.ts';
 import type { RunPoint } from '../experiments/run-training.ts';
+import { listenForInterruption } from './interruption.ts';
 
 /** Milliseconds between two messages to a parent process. */
 const messageEvery = 250;
 
 /**
- * Watches a run: for `runInFolder`. Its signal is raised by SIGINT and SIGTERM; a second one of these ends the process at once.
+ * Watches a run: for `runInFolder`. An interruption makes it save and stop; a second one ends the process at once.
  * Call `stop` in the end.
  */
 export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): void } {
   const { method, seed, steps } = config;
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const interruption = listenForInterruption();
   const tell = parentTeller(steps);
   let progress: Progress | undefined;
   let latest: RunPoint | undefined;
@@ -52,7 +51,7 @@ export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): v
       tell(point.step, note());
     },
     stop() {
-      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      interruption.stop();
       progress?.stop();
     },
   };
@@ -65,7 +64,8 @@ function parentTeller(steps: number): (step: number, note: string) => void {
     const due = step === steps || Date.now() - toldAt >= messageEvery;
     if (!process.send || !process.connected || !due) return;
     toldAt = Date.now();
-    process.send({ type: 'progress', step, steps, note });
+    // That the parent is gone is told by 'disconnect'.
+    process.send({ type: 'progress', step, steps, note }, () => undefined);
   };
 }
 

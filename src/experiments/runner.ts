@@ -103,6 +103,8 @@ async function makeRun(run: PlannedRun, options: RunnerOptions): Promise<RunOutc
   const config = join(root, 'configs', `${run.name}.json`);
   await writeFileAtomic(config, `${JSON.stringify(run.config, null, 2)}\n`);
   options.onStart?.(run);
+  // A signal that is aborted by now tells nothing to those who begin to listen.
+  if (signal?.aborted) return { run, outcome: 'not started' };
   return new Promise((resolve) => {
     const child = spawn(program, [...args, 'train', '--config', config, '--runs', root, ...trainOptions], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
