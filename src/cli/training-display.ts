@@ -18,7 +18,6 @@ export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): v
   const tell = parentTeller(steps);
   let progress: Progress | undefined;
   let latest: RunPoint | undefined;
-  let epoch = { number: 0, losses: 0, updates: 0 };
   const note = () =>
     latest ? `loss ${latest.trainLoss.toPrecision(4)}, validation ${percent(latest.validationAccuracy)}` : '';
   return {
@@ -29,21 +28,13 @@ export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): v
       tell(step, note());
     },
     onWarning: (text) => console.error(`warning: ${text}`),
-    onStep(step, training) {
-      epoch = { ...epoch, losses: epoch.losses + training.loss, updates: epoch.updates + 1 };
+    onStep(step) {
       progress?.update(step, note());
       tell(step, note());
-      if (Math.floor(training.epoch) > epoch.number) {
-        const number = Math.floor(training.epoch);
-        const mean = (epoch.losses / epoch.updates).toPrecision(4);
-        const seen = latest
-          ? `, validation ${percent(latest.validationAccuracy)} at step ${latest.step}`
-          : '';
-        // A run that was taken up in the middle of an epoch knows only the rest of it.
-        if (epoch.number > 0 || number === 1)
-          progress?.print(`epoch ${number}: step ${step}, mean loss ${mean}${seen}`);
-        epoch = { number, losses: 0, updates: 0 };
-      }
+    },
+    onEpoch(epoch, { step, meanLoss }) {
+      const seen = latest ? `, validation ${percent(latest.validationAccuracy)} at step ${latest.step}` : '';
+      progress?.print(`epoch ${epoch}: step ${step}, mean loss ${meanLoss.toPrecision(4)}${seen}`);
     },
     onPoint(point) {
       latest = point;

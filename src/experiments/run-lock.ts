@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { readProblem, writeProblem } from './files.ts';
+import { parsedJson } from './json-lines.ts';
 import { processStart } from './process-start.ts';
 
 const holderSchema = z.object({ pid: z.int(), host: z.string(), started: z.string() });
@@ -110,18 +111,10 @@ async function readLock(path: string): Promise<string | undefined> {
 }
 
 function livingHolder(lock: string): LockHolder | undefined {
-  const parsed = holderSchema.safeParse(parse(lock));
+  const parsed = holderSchema.safeParse(parsedJson(lock));
   if (!parsed.success) return undefined;
   const { pid, host, started } = parsed.data;
   return host !== hostname() || (started === processStart(pid) && isAlive(pid)) ? parsed.data : undefined;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isAlive(pid: number): boolean {
