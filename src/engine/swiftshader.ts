@@ -97,7 +97,9 @@ export function unpackSwiftShader(archive: string, folders: readonly string[]): 
 
 function readArchive(archive: string): [name: string, bytes: Buffer][] {
   try {
-    const entries = readTar(brotliDecompressSync(readFileSync(archive)));
+    // It holds 7 MB.
+    const tar = brotliDecompressSync(readFileSync(archive), { maxOutputLength: 2 ** 26 });
+    const entries = readTar(tar);
     return swiftShaderFiles.map((name) => {
       const bytes = entries.get(name);
       if (bytes === undefined) throw new Error(`it does not hold ${name}`);

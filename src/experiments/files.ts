@@ -2,10 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-
-const gunzipAsync = promisify(gunzip);
+import { UnpacksToTooMuch, unpack } from './unpacking.ts';
 
 /**
  * Writes `content` so that `path` holds either its old content or all of the new, even if the process is killed:
@@ -26,9 +23,10 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
  * Reads a whole file; one whose name ends in `.gz` comes back decompressed.
  *
  * `what` says in an error what the file was for: "CIFAR-10 training images". Throws an Error with a sentence for a file
- * that is missing, a folder, unreadable, or a gzip stream that is cut off or damaged.
+ * that is missing, a folder, unreadable, or a gzip stream that is cut off, damaged, or more than it may be: `allowed` bytes,
+ * or what is in proportion to the file.
  */
-export async function readBytes(path: string, what: string): Promise<Uint8Array> {
+export async function readBytes(path: string, what: string, allowed?: number): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
@@ -39,10 +37,15 @@ export async function readBytes(path: string, what: string): Promise<Uint8Array>
     return bytes;
   }
   try {
-    return await gunzipAsync(bytes);
+    return await unpack(bytes, 'gzip', allowed);
   } catch (error) {
     throw new Error(`Could not decompress ${what} from ${path}: ${gzipProblem(error)}`, { cause: error });
   }
+}
+
+/** A piece of a file for an error: no more of it than one can read. */
+export function excerpt(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 function codeOf(error: unknown): string {
@@ -60,6 +63,8 @@ export function readProblem(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return 'permission denied; allow this user to read it.';
+    case 'ERR_FS_FILE_TOO_LARGE':
+      return 'it has more than 2 GiB, which is more than is read at once; take a smaller one.';
     default:
       return `${error instanceof Error ? error.message : error}.`;
   }
@@ -87,6 +92,7 @@ export function writeProblem(error: unknown, path: string): string {
 }
 
 function gzipProblem(error: unknown): string {
+  if (error instanceof UnpacksToTooMuch) return `${error.message}.`;
   return codeOf(error) === 'Z_BUF_ERROR'
     ? 'the gzip data is cut off; fetch the file again.'
     : `it is not a sound gzip file (${error instanceof Error ? error.message : error}); fetch it again.`;
