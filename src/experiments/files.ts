@@ -1,7 +1,9 @@
 /** Files on disk: whole or not at all when written, and errors as sentences when read. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { makeFolder } from '../engine/make-folder.ts';
 import { UnpacksToTooMuch, unpack } from './unpacking.ts';
 
 /**
@@ -16,6 +18,17 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new Error(`Could not write ${path}: ${writeProblem(error, path)}`, { cause: error });
+  }
+}
+
+/** Makes a folder and those above it. Throws a sentence. */
+export function createFolder(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (error) {
+    const problem =
+      codeOf(error) === 'EEXIST' ? 'a file of that name is there.' : writeProblem(error, folder);
+    throw new Error(`Could not create the folder ${folder}: ${problem}`, { cause: error });
   }
 }
 
@@ -75,15 +88,19 @@ export function writeProblem(error: unknown, path: string): string {
   switch (codeOf(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return `there is no folder ${dirname(path)}; create it first.`;
+      // What is there and says that it is not takes nothing new, as /proc.
+      return codeOf(error) === 'ENOENT' && existsSync(dirname(path))
+        ? `nothing can be made in ${dirname(path)}; choose another folder.`
+        : `there is no folder ${dirname(path)}; create it first.`;
     case 'EISDIR':
     case 'ENOTEMPTY':
     case 'EEXIST':
       return `${basename(path)} is a folder, but a file was expected.`;
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
       return 'permission denied; choose a folder that this user may write to.';
+    case 'EROFS':
+      return 'the file system is read-only; choose a folder on another.';
     case 'ENOSPC':
       return 'the disk is full; free some space.';
     default:

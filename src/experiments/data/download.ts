@@ -5,13 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
-import { readProblem, writeFileAtomic, writeProblem } from '../files.ts';
+import { createFolder, readProblem, writeFileAtomic, writeProblem } from '../files.ts';
 import type { OfficialFile } from './official-files.ts';
 
 export interface DownloadOptions {
@@ -48,13 +48,7 @@ export async function download(
         `${file.url} is ${file.sum}. Remove it to fetch it again.`,
     );
   }
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new Error(`Could not create the folder ${folder}: ${writeProblem(error, folder)}`, {
-      cause: error,
-    });
-  }
+  createFolder(folder);
   const part = `${target}.part`;
   try {
     await transfer(file, part, options);
