@@ -1,7 +1,6 @@
 /** What demo, reproduce and sweep have in common: the cost, the runs, the report. */
 
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
@@ -14,6 +13,7 @@ import {
   workOf,
 } from '../experiments/cost.ts';
 import { loadDataset } from '../experiments/data/load-dataset.ts';
+import { createFolder } from '../experiments/files.ts';
 import { formatSeconds } from '../experiments/progress.ts';
 import { writeReport } from '../experiments/report.ts';
 import { createRunDisplay } from '../experiments/run-display.ts';
@@ -66,7 +66,7 @@ export async function makePlannedRuns(
   const costs = await costsOf(root, runs, options);
   console.error(`\n${costTable(costs, options.jobs)}\n`);
   if (options.plan) return;
-  await mkdir(root, { recursive: true });
+  createFolder(root);
   await writePlan(root, plan);
   const outcomes = await withInterrupt((signal) => makeAll(root, runs, costs, options, signal));
   const { text, folder, files } = await writeReport(root);

@@ -4,10 +4,11 @@
  * A checkpoint appears whole or not at all, and is read only if every byte is as it was written.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { NumberArray } from '../engine/index.ts';
+import { makeFolder } from '../engine/make-folder.ts';
 import {
   parseSafetensors,
   type RawData,
@@ -83,7 +84,7 @@ export async function writeCheckpoint(folder: string, config: string, state: Run
       inEpoch,
     };
     const text = JSON.stringify({ ...about, digest: digestOf(about) }, null, 2);
-    await mkdir(temporary, { recursive: true });
+    makeFolder(temporary);
     await writeFile(join(temporary, 'state.safetensors'), tensors, { flush: true });
     await writeFile(join(temporary, 'state.json'), `${text}\n`, { flush: true });
     await syncFolder(temporary);

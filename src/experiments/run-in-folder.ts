@@ -1,8 +1,9 @@
 /** A run in its folder: begun, or taken up where its newest checkpoint left it, to the same bits. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, truncate } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, rename, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../engine/make-folder.ts';
 import { saveWeights } from '../nn/index.ts';
 import { pruneCheckpoints, readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { configHash, type RunConfig } from './config.ts';
@@ -115,8 +116,7 @@ async function createFolder(folder: string, config: RunConfig): Promise<boolean>
   if (await holdsRun(folder)) return false;
   const temporary = `${folder}.partial-${randomBytes(4).toString('hex')}`;
   try {
-    await mkdir(dirname(folder), { recursive: true });
-    await mkdir(temporary);
+    makeFolder(temporary);
     await new RunFolder(temporary).writeJson('config.json', config);
     await rename(temporary, folder);
     return true;
