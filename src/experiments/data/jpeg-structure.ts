@@ -3,10 +3,22 @@
  * big-endian) and data. Behind the start of a scan come the coded pixels, in which FF is followed by 0 or a restart marker.
  */
 
+/** What a channel's samples are to those of others: 1 across where another has 2 means half as many. */
+interface Channel {
+  readonly id: number;
+  readonly across: number;
+  readonly down: number;
+}
+
 export interface JpegStructure {
   /** As the header says, before anything is decoded. */
   readonly width: number;
   readonly height: number;
+  readonly frame: readonly Channel[];
+  /** Whether three channels are red, green and blue, and not brightness and two differences. */
+  readonly isRgb: boolean;
+  /** Where Adobe's marker says which transform was made, and which: 0 is none. */
+  readonly adobe?: { readonly at: number; readonly transform: number };
   /** Where the image ends in the file; what follows is none of its. */
   readonly end: number;
 }
@@ -23,7 +35,11 @@ export function readJpegStructure(bytes: Uint8Array): JpegStructure {
     throw new Error('it does not begin as a JPEG file does; it is damaged or of another kind');
   }
   const word = (at: number): number => (bytes[at] << 8) | bytes[at + 1];
-  const frames: { height: number; width: number }[] = [];
+  const begins = (at: number, text: string): boolean =>
+    Buffer.from(bytes.subarray(at, at + text.length)).toString('latin1') === text;
+  const frames: Pick<JpegStructure, 'height' | 'width' | 'frame'>[] = [];
+  let isJfif = false;
+  let adobe: JpegStructure['adobe'];
   for (let at = 2; at + 1 < bytes.length; ) {
     const marker = bytes[at + 1];
     if (bytes[at] !== 0xff || marker === 0xff || marker === 0 || isRestart(marker)) {
@@ -32,10 +48,20 @@ export function readJpegStructure(bytes: Uint8Array): JpegStructure {
       if (frames.length !== 1) {
         throw new Error(`it is not a sound JPEG file (${frames.length} images in it, not one)`);
       }
-      return { ...frames[0], end: at + 2 };
+      const ids = String.fromCharCode(...frames[0].frame.map(({ id }) => id));
+      const isRgb = !isJfif && (adobe ? adobe.transform === 0 : ids === 'RGB');
+      return { ...frames[0], isRgb, adobe, end: at + 2 };
     } else {
-      // Behind the length: bits of a sample, height, width.
-      if (isFrame(marker)) frames.push({ height: word(at + 5), width: word(at + 7) });
+      // Behind the length: bits of a sample, height, width, channels; for each its id, two times four bits, and one byte more.
+      if (isFrame(marker)) {
+        const frame = Array.from({ length: bytes[at + 9] }, (_, c) => {
+          const sampling = bytes[at + 11 + 3 * c];
+          return { id: bytes[at + 10 + 3 * c], across: sampling >> 4, down: sampling & 15 };
+        });
+        frames.push({ height: word(at + 5), width: word(at + 7), frame });
+      }
+      if (marker === 0xe0) isJfif ||= begins(at + 4, 'JFIF\0');
+      if (marker === 0xee && begins(at + 4, 'Adobe\0')) adobe = { at: at + 15, transform: bytes[at + 15] };
       at += 2 + word(at + 2);
     }
   }
