@@ -89,6 +89,12 @@ describe('Tiny-ImageNet', () => {
     expect((await load(join(folder, 'tiny-imagenet-200'))).train.images).toEqual(train.images);
   });
 
+  it('is read past what macOS notes on the files', async () => {
+    const notes = ['train/n00000001/images/._n00000001_0.JPEG', 'val/images/._val_0.JPEG', '._wnids.txt'];
+    const { folder } = await makeTinyImagenet(Object.fromEntries(notes.map((path) => [path, 'notes'])));
+    expect((await load(folder)).train.count).toBe(5);
+  });
+
   it('is read from its archive, named or in a folder', async () => {
     const { folder, pixels } = await makeTinyImagenet();
     const { train, test } = await load(folder);
