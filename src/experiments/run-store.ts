@@ -71,6 +71,26 @@ export async function readRun(folder: string): Promise<RunRecord> {
   }
 }
 
+/** Levels of folders below one named that `listRunsBelow` looks into, such as runs/demo/gn-0123456789ab. */
+const levels = 3;
+
+/** All run folders below `root`, also in folders of runs, as sweeps make them there. */
+export async function listRunsBelow(root: string): Promise<RunRecord[]> {
+  const folders = await foldersOfRuns(root, levels);
+  return (await Promise.all(folders.map(listRuns))).flat();
+}
+
+/** `root` and the folders below it that are no run themselves. */
+async function foldersOfRuns(root: string, depth: number): Promise<string[]> {
+  const entries = depth > 1 ? await readdir(root, { withFileTypes: true }).catch(() => []) : [];
+  const inner = entries.filter((entry) => entry.isDirectory() && !/^(\.|node_modules$)/.test(entry.name));
+  const below = inner.map(async ({ name }) => {
+    const names: string[] = await readdir(join(root, name)).catch(() => []);
+    return names.includes('config.json') ? [] : foldersOfRuns(join(root, name), depth - 1);
+  });
+  return [root, ...(await Promise.all(below)).flat()];
+}
+
 /** All run folders directly below `root`, by name: those that hold a config.json. */
 export async function listRuns(root: string): Promise<RunRecord[]> {
   const entries = await readdir(root, { withFileTypes: true }).catch((error: unknown) => {
@@ -107,10 +127,11 @@ export async function readResult(folder: string): Promise<StoredResult | undefin
  * @throws Error with a sentence if they are those of a run that is done, and not as they were written.
  */
 export async function readPoints(folder: string): Promise<RunPoint[]> {
-  await checkGrown(folder, 'metrics.jsonl');
   const path = join(folder, 'metrics.jsonl');
   const text = await readText(path);
-  return text === undefined ? [] : parsePoints(text, path);
+  const points = text === undefined ? [] : parsePoints(text, path);
+  await checkGrown(folder, 'metrics.jsonl');
+  return points;
 }
 
 /** The points in the text of a metrics.jsonl, `path` by name. */
