@@ -16,6 +16,7 @@ export type { Operand } from './row.ts';
 
 export const add = binary({
   name: 'add',
+  arithmetic: true,
   wgsl: ([a, b]) => `${a} + ${b}`,
   reference: (a, b) => a + b,
   gradients: [(g) => g, (g) => g],
@@ -23,6 +24,7 @@ export const add = binary({
 
 export const sub = binary({
   name: 'sub',
+  arithmetic: true,
   wgsl: ([a, b]) => `${a} - ${b}`,
   reference: (a, b) => a - b,
   gradients: [(g) => g, (g) => neg(g)],
@@ -30,6 +32,7 @@ export const sub = binary({
 
 export const mul = binary({
   name: 'mul',
+  arithmetic: true,
   wgsl: ([a, b]) => `${a} * ${b}`,
   reference: (a, b) => a * b,
   integerReference: Math.imul,
@@ -39,6 +42,7 @@ export const mul = binary({
 /** a / b, in f32. */
 export const div = binary({
   name: 'div',
+  arithmetic: true,
   takes: floatDTypes,
   wgsl: ([a, b]) => `${a} / ${b}`,
   reference: (a, b) => a / b,
@@ -47,6 +51,7 @@ export const div = binary({
 
 export const neg = unary({
   name: 'neg',
+  arithmetic: true,
   takes: ['f32', 'i32'],
   wgsl: ([x]) => `-${x}`,
   reference: (x) => -x,
@@ -73,6 +78,7 @@ export const sign = unary({
 
 export const square = unary({
   name: 'square',
+  arithmetic: true,
   wgsl: ([x]) => `${x} * ${x}`,
   reference: (x) => x * x,
   integerReference: (x) => Math.imul(x, x),
