@@ -142,7 +142,7 @@ export const rsqrt = unary({
   cost: 5,
   wgsl: ([x]) => `1f / squareRoot(${x})`,
   reference: (x) => 1 / Math.sqrt(x),
-  gradients: [(g, [x], out) => mul(g, mul(div(out, x), -0.5))],
+  gradients: [(g, _, out) => mul(g, mul(pow(out, 3), -0.5))],
 });
 
 const powTensor = binary({
