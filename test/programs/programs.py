@@ -6,6 +6,10 @@ A program is a list of steps [operation, operand, operand] over tensors numbered
 and for the gradients of that one's sum with respect to the inputs, in float64 and in float32: the values, with null where
 the kind of number (NaN, infinite, finite) hangs on the last bits: where it changes if subnormal numbers are flushed, or if
 every operation that rounds is off by a few millionths.
+
+Two rules of regrad's own (docs/decisions/0009) are put in PyTorch's place. A derivative that is zero everywhere ends the
+path, where PyTorch carries a zero on that NaN and infinity can meet. The gradient of a maximum over a dim goes to the
+elements that are it, NaN included, and is zero at the others, where PyTorch multiplies it with a mask.
 """
 import json
 import math
@@ -17,6 +21,21 @@ import torch.nn.functional as F
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 3e38, -3e38]
 PLAIN = [0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 0.25, 1.5, -1.5, 7.0, 100.0, -100.0]
+
+class Extreme(torch.autograd.Function):
+    """The largest or smallest along dim 1; its gradient is shared by those that are it."""
+
+    @staticmethod
+    def forward(ctx, x, of):
+        value = of(x, 1, keepdim=True)
+        ctx.save_for_backward((x == value) | x.isnan())
+        return value
+
+    @staticmethod
+    def backward(ctx, g):
+        (hits,) = ctx.saved_tensors
+        return torch.where(hits, g / hits.sum(1, keepdim=True), torch.zeros_like(g)), None
+
 
 UNARY = {
     "neg": torch.neg,
@@ -38,7 +57,7 @@ UNARY = {
     "leakyRelu": F.leaky_relu,
     "gelu": F.gelu,
     "silu": F.silu,
-    "sign": torch.sign,
+    "sign": lambda x: torch.sign(x.detach()),
     "clamp": lambda x: torch.clamp(x, -1, 1),
     "cube": lambda x: x**3,
     "reciprocal": lambda x: 1 / x,
@@ -48,8 +67,8 @@ UNARY = {
     "oneMinus": lambda x: 1 - x,
     "sum": lambda x: x.sum(1, keepdim=True).expand(x.shape),
     "mean": lambda x: x.mean(1, keepdim=True).expand(x.shape),
-    "max": lambda x: x.amax(1, keepdim=True).expand(x.shape),
-    "min": lambda x: x.amin(1, keepdim=True).expand(x.shape),
+    "max": lambda x: Extreme.apply(x, torch.amax).expand(x.shape),
+    "min": lambda x: Extreme.apply(x, torch.amin).expand(x.shape),
     "softmax": lambda x: torch.softmax(x, 1),
     "logSoftmax": lambda x: torch.log_softmax(x, 1),
     "logSumExp": lambda x: torch.logsumexp(x, 1, keepdim=True).expand(x.shape),
@@ -90,7 +109,8 @@ def run(inputs, steps, dtype, nudge=0.0):
             value = Nudge.apply(value, nudge * (1 + at % 3) * (-1) ** at)
         made.append(value)
     output = made[-1]
-    gradients = torch.autograd.grad(output.sum(), leaves, allow_unused=True)
+    linked = output.requires_grad
+    gradients = torch.autograd.grad(output.sum(), leaves, allow_unused=True) if linked else [None] * len(leaves)
     found = [output, *(torch.zeros_like(x) if g is None else g for x, g in zip(leaves, gradients))]
     return [x.detach().double().flatten().tolist() for x in found]
 
@@ -133,7 +153,7 @@ def written(value):
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    return float(f"{value:.9g}")
+    return float(f"{value:.4g}")
 
 
 def results(inputs, steps, dtype):
