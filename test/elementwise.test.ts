@@ -4,6 +4,7 @@ import {
   abs,
   clamp,
   cos,
+  gelu,
   grad,
   leakyRelu,
   max,
@@ -14,8 +15,10 @@ import {
   pow,
   relu,
   reshape,
+  rsqrt,
   setDevice,
   sin,
+  sqrt,
   sum,
   type Tensor,
   tensor,
@@ -128,6 +131,17 @@ describe.each(devices)('on $name', ({ device }) => {
         ),
       ).toEqual([-0.25, -Infinity]);
     }
+  });
+
+  it('powers of 0.5 and -0.5 are roots', async () => {
+    const x = tensor([4, 2, 0, -1, Infinity, nan]);
+    expect(await list(pow(x, 0.5))).toEqual(await list(sqrt(x)));
+    expect(await list(pow(x, -0.5))).toEqual(await list(rsqrt(x)));
+  });
+
+  it('tanh-approximated gelu has a derivative at every size', async () => {
+    const x = tensor([1e20, -1e20, 3e38, -3e38, 12, -12]);
+    expect(await derivative((v) => gelu(v, 'tanh'), x)).toEqual([1, 0, 1, 0, 1, 0]);
   });
 
   it('whole powers up to 256 are within three units in the last place', async () => {

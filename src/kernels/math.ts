@@ -1,7 +1,8 @@
 /**
  * Functions that WGSL lacks, or that adapters get wrong at the edges (NaN, infinity, zero) or in the last digits.
  * Each is plain arithmetic, good to a few units in the last place in f32 on any adapter (`exponential` and `power`
- * for other than whole exponents, which rest on the adapter's exp, to about twenty).
+ * for other than whole exponents, which rest on the adapter's exp, to about twenty). Subnormal numbers are whatever the
+ * adapter makes of them: themselves or zero, as operands, results and on the way.
  */
 
 const library: Record<string, string> = {
@@ -24,7 +25,7 @@ fn maximum(a: f32, b: f32) -> f32 { return select(select(b, a, a > b), a, isNan(
 fn minimum(a: f32, b: f32) -> f32 { return select(select(b, a, a < b), a, isNan(a)); }`,
 
   squareRoot: /* wgsl */ `
-fn squareRoot(x: f32) -> f32 { return select(sqrt(abs(x)), nanValue(), x < 0.0); }`,
+fn squareRoot(x: f32) -> f32 { return select(select(sqrt(abs(x)), x, x == 0.0), nanValue(), x < 0.0); }`,
 
   // 2 atanh(s) = log((1 + s) / (1 - s)), for |s| < 0.18.
   twiceAtanh: /* wgsl */ `
@@ -46,9 +47,10 @@ fn logarithm(x: f32) -> f32 {
   return e * 0.693359375 + (twiceAtanh((m - 1.0) / (m + 1.0)) - e * 2.12194440e-4);
 }`,
 
-  // Without forming 1 + x where that would lose x.
+  // Without forming 1 + x where that would lose x, nor a subnormal quotient.
   logarithm1p: /* wgsl */ `
 fn logarithm1p(x: f32) -> f32 {
+  if (abs(x) < 0x1p-25) { return x; }
   if (abs(x) < 0.29) { return twiceAtanh(x / (2.0 + x)); }
   return logarithm(1.0 + x);
 }`,
@@ -70,7 +72,7 @@ fn exponential1m(x: f32) -> f32 {
   // tanh |x| = t / (t + 2) with t = exp(2|x|) - 1; exactly 1 in f32 beyond 10.
   hyperbolicTangent: /* wgsl */ `
 fn hyperbolicTangent(x: f32) -> f32 {
-  if (isNan(x)) { return x; }
+  if (isNan(x) || x == 0.0) { return x; }
   let t = exponential1m(2.0 * min(abs(x), 10.0));
   return select(t / (t + 2.0), -t / (t + 2.0), x < 0.0);
 }`,

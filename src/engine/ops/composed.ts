@@ -6,13 +6,15 @@ import { add, div, erf, exp, log, mul, neg, pow, rsqrt, sigmoid, square, sub, ta
 import { oneHot } from './indexing.ts';
 import { reshape } from './movement.ts';
 import { max, mean, sum } from './reduction.ts';
-import { greaterEqual, less, logicalAnd, notEqual, where } from './selection.ts';
+import { clamp, greaterEqual, less, logicalAnd, notEqual, where } from './selection.ts';
 
 /** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
   checkFloat('gelu', x);
   if (approximate === 'none') return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
-  const inner = mul(add(x, mul(pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI));
+  // tanh is 1 beyond 10; x^3 would become infinite, and its derivative NaN.
+  const near = clamp(x, -10, 10);
+  const inner = mul(add(near, mul(pow(near, 3), 0.044715)), Math.sqrt(2 / Math.PI));
   return mul(mul(x, 0.5), add(tanh(inner), 1));
 }
 

@@ -159,7 +159,7 @@ const powTensor = binary({
 
 /**
  * a to the power b, both f32. A negative base needs a whole exponent, else NaN; pow(x, 0) = 1; whole powers are exact where
- * f32 holds them (up to the exponent 256). Derivatives as PyTorch's: b a^(b-1), which is 0 where b = 0; and a^b log a,
+ * f32 holds them (up to the exponent 256); the numbers 0.5 and -0.5 give sqrt and rsqrt (PyTorch's `pow`). Derivatives as PyTorch's: b a^(b-1), which is 0 where b = 0; and a^b log a,
  * which is 0 where a = 0 and b >= 0.
  */
 export function pow(a: Operand, b: Operand): Tensor {
@@ -168,6 +168,7 @@ export function pow(a: Operand, b: Operand): Tensor {
     if (b === -1) return div(1, a);
     if (b === 0) return full(a.shape, 1);
     if (b === 0.5) return sqrt(a);
+    if (b === -0.5) return rsqrt(a);
     if (b === 1) return unchanged(a);
     if (b === 2) return square(a);
     if (b === 3) return mul(square(a), a);
