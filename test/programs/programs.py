@@ -9,7 +9,9 @@ every operation that rounds is off by a few millionths.
 
 Two rules of regrad's own (docs/decisions/0009) are put in PyTorch's place. A derivative that is zero everywhere ends the
 path, where PyTorch carries a zero on that NaN and infinity can meet. The gradient of a maximum over a dim goes to the
-elements that are it, NaN included, and is zero at the others, where PyTorch multiplies it with a mask.
+elements that are it, NaN included, and is zero at the others, where PyTorch multiplies it with a mask. And two places
+where this PyTorch is inaccurate in float32 are put right: log1p is infinite from 1e38 on, and the derivative of expm1 is
+taken from its rounded result, so 0 below -17.
 """
 import json
 import math
@@ -21,6 +23,25 @@ import torch.nn.functional as F
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 3e38, -3e38]
 PLAIN = [0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 0.25, 1.5, -1.5, 7.0, 100.0, -100.0]
+
+
+def log1p(x):
+    return torch.log1p(x.double()).to(x.dtype)
+
+
+class Expm1(torch.autograd.Function):
+    """exp(x) - 1 with the derivative exp(x)."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.expm1(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * torch.exp(x)
+
 
 class Extreme(torch.autograd.Function):
     """The largest or smallest along dim 1; its gradient is shared by those that are it."""
@@ -44,9 +65,9 @@ UNARY = {
     "sqrt": torch.sqrt,
     "rsqrt": torch.rsqrt,
     "exp": torch.exp,
-    "expm1": torch.expm1,
+    "expm1": Expm1.apply,
     "log": torch.log,
-    "log1p": torch.log1p,
+    "log1p": log1p,
     "sin": torch.sin,
     "cos": torch.cos,
     "tanh": torch.tanh,

@@ -158,15 +158,15 @@ const powTensor = binary({
     },
     (g, [a, b], out) => {
       const constant = logicalAnd(eq(a, 0), greaterEqual(b, 0));
-      return where(constant, 0, mul(g, mul(out, log(where(constant, 1, a)))));
+      return mul(g, where(constant, 0, mul(out, log(where(constant, 1, a)))));
     },
   ],
 });
 
 /**
  * a to the power b, both f32. A negative base needs a whole exponent, else NaN; pow(x, 0) = 1; whole powers are exact where
- * f32 holds them (up to the exponent 256); the numbers 0.5 and -0.5 give sqrt and rsqrt (PyTorch's `pow`). Derivatives as PyTorch's: b a^(b-1), which is 0 where b = 0; and a^b log a,
- * which is 0 where a = 0 and b >= 0.
+ * f32 holds them (up to the exponent 256); the numbers 0.5 and -0.5 give sqrt and rsqrt (PyTorch's `pow`). Derivatives
+ * as PyTorch's: b a^(b-1), which is 0 where b = 0; and a^b log a, which is 0 where a = 0 and b >= 0.
  */
 export function pow(a: Operand, b: Operand): Tensor {
   if (a instanceof Tensor && typeof b === 'number') {
