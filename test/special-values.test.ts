@@ -87,6 +87,8 @@ const unary: Record<string, Build> = {
   'leakyRelu 0': (x) => leakyRelu(x, 0),
   'logicalNot isNan': (x) => logicalNot(isNan(x)),
   'cast to bool': (x) => cast(x, 'bool'),
+  'cast to i32': (x) => cast(op.mul(x, 1e9), 'i32'),
+  'cast to u32': (x) => cast(op.mul(x, 1e9), 'u32'),
   'where isNan': (x) => where(isNan(x), 0, x),
   ...named(
     [

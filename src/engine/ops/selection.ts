@@ -169,20 +169,29 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 }
 
 /**
- * x in another dtype. Numbers to bool: non-zero is true. f32 to integers drops the fraction; that way there is no
- * derivative, and asking for one is an error. Values beyond the integer range are undefined.
+ * x in another dtype. Numbers to bool: non-zero is true, NaN too. f32 to integers drops the fraction; beyond their range it
+ * gives the last f32 within (WGSL's rule), NaN 0; that way there is no derivative, and asking for one is an error.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
   if (!allDTypes.includes(dtype))
     throw new TypeError(`cast: '${dtype}' is no dtype; expected f32, i32, u32 or bool.`);
   if (x.dtype === dtype) return unchanged(x);
-  const from = x.dtype;
   const operation = operationOf({
     name: `cast to ${dtype}`,
-    wgsl: ([value]) => (dtype === 'bool' ? `!(${value} == ${from}(0))` : `${dtype}(${value})`),
-    reference: (value) =>
-      dtype === 'bool' ? Number(value !== 0) : dtype === 'f32' ? value : Math.trunc(value),
+    ...conversion(x.dtype, dtype),
     gradients: [dtype === 'f32' ? (g) => g : 'none'],
   });
   return record(operation, [x], x.shape, dtype);
+}
+
+function conversion(from: DType, to: DType): Pick<Row, 'wgsl' | 'reference'> {
+  if (to === 'bool') {
+    return { wgsl: ([x]) => `!(${x} == ${from}(0))`, reference: (x) => Number(x !== 0) };
+  }
+  if (from !== 'f32' || to === 'f32') return { wgsl: ([x]) => `${to}(${x})`, reference: (x) => x };
+  const [low, high] = to === 'i32' ? [-2147483648, 2147483520] : [0, 4294967040];
+  return {
+    wgsl: ([x]) => `${to}(select(${x}, 0f, isNan(${x})))`,
+    reference: (x) => (Number.isNaN(x) ? 0 : Math.min(Math.max(Math.trunc(x), low), high)),
+  };
 }
