@@ -12,7 +12,7 @@ import { greaterEqual, less, logicalAnd, notEqual, where } from './selection.ts'
 export function softmax(x: Tensor, dim = -1): Tensor {
   checkFloat('softmax', x);
   const at = normalizeDim('softmax', dim, x.shape);
-  const exponentials = exp(sub(x, max(x, at, true).detach()));
+  const exponentials = exp(belowZero(x, at));
   return div(exponentials, sum(exponentials, at, true));
 }
 
@@ -20,8 +20,13 @@ export function softmax(x: Tensor, dim = -1): Tensor {
 export function logSoftmax(x: Tensor, dim = -1): Tensor {
   checkFloat('logSoftmax', x);
   const at = normalizeDim('logSoftmax', dim, x.shape);
-  const shifted = sub(x, max(x, at, true).detach());
+  const shifted = belowZero(x, at);
   return sub(shifted, log(sum(exp(shifted), at, true)));
+}
+
+/** x - max(x) along a dim, so that no exponential overflows; an empty dim has no largest element, and needs none. */
+function belowZero(x: Tensor, dim: number): Tensor {
+  return x.shape[dim] === 0 ? x : sub(x, max(x, dim, true).detach());
 }
 
 /** How a loss per example becomes the result. */
@@ -49,6 +54,11 @@ export function crossEntropy(
     throw new ShapeError(
       'crossEntropy: expected f32 logits [N,classes] and i32 or u32 labels [N], got ' +
         `${logits.dtype}${formatShape(logits.shape)} and ${labels.dtype}${formatShape(labels.shape)}.`,
+    );
+  }
+  if (classes === 0 && count > 0) {
+    throw new ShapeError(
+      `crossEntropy: logits ${formatShape(logits.shape)} have no classes that a label could name; expected one or more.`,
     );
   }
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
