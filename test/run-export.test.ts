@@ -300,7 +300,7 @@ describe('regrad export', () => {
       'a result that is none',
       (f) => writeFile(join(f, 'result.json'), '{"status":"great"}'),
       ['--csv'],
-      /result\.json is not as regrad writes it at "status"; the run is damaged\.$/,
+      /result\.json is not as regrad writes it at "status"; the run is damaged: restore/,
     ],
   ])('refuses a run with %s, and writes nothing', async (_, harm, formats, sentence) => {
     const folder = await runIn(await makeFolder());

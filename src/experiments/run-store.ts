@@ -11,7 +11,7 @@
  *     lock                 while a process works there (run-lock.ts)
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { configHash, type RunConfig, resolveConfig } from './config.ts';
 import { readProblem } from './files.ts';
@@ -169,19 +169,26 @@ const resultSchema = z.strictObject({
   seconds: number,
 } satisfies Record<keyof StoredResult, z.ZodType>);
 
-/** The JSON in a file, checked; undefined if there is no such file. Throws a sentence if it is not as expected. */
-export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+/**
+ * The JSON in a file, checked; undefined if there is no such file. Throws a sentence if it is not as expected, which ends with
+ * `cure`: what to do about it, by default in a run folder.
+ */
+export async function readJson<T>(
+  path: string,
+  schema: z.ZodType<T>,
+  cure = `the run is damaged: restore the file, or remove ${dirname(path)} to make it anew.`,
+): Promise<T | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
   const value = parsedJson(text);
   if (value === undefined) {
-    throw new Error(`${path} should hold JSON, but is cut off or was changed; the run is damaged.`);
+    throw new Error(`${path} should hold JSON, but is cut off or was changed; ${cure}`);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [{ path: key }] = parsed.error.issues;
   throw new Error(
-    `${path} is not as regrad writes it${key.length === 0 ? '' : ` at "${key.join('.')}"`}; the run is damaged.`,
+    `${path} is not as regrad writes it${key.length === 0 ? '' : ` at "${key.join('.')}"`}; ${cure}`,
   );
 }
 

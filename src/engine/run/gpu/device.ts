@@ -234,8 +234,9 @@ export class GpuDevice implements Device {
         plan.dropUpload(leaf);
         return own;
       }
+      const there = value.storage.deviceName;
       throw new Error(
-        `A tensor of shape [${node.shape}] lies on ${value.storage.deviceName}, not on ${this.name}; ` +
+        `A tensor of shape [${node.shape}] lies on ${there}, not on ${there === this.name ? 'this device of the same name' : this.name}; ` +
           'read it there (data) and make a tensor of it here.',
       );
     }
