@@ -3,7 +3,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
 import { hasPenalty, type MethodName, methodNames } from '../src/experiments/methods.ts';
 import { machineFields } from '../src/experiments/run-training.ts';
 import { parseSafetensors } from '../src/nn/safetensors.ts';
@@ -293,4 +294,36 @@ describe('regrad train', () => {
       expect((await readFile(join(out, states))).equals(await readFile(join(whole, states)))).toBe(true);
     },
   );
+
+  it('ends at once when interrupted twice, also in the middle of a long update', async () => {
+    const out = join(await makeFolder(), 'run');
+    expect(regrad(['--version']).status).toBe(0);
+    const args = [
+      '--preset',
+      'optdigits-resnet-gn',
+      '--model',
+      'resnet34',
+      '--adapter',
+      'reference',
+      '--out',
+      out,
+    ];
+    const child = spawn(process.execPath, ['node_modules/.cache/regrad/cli.mjs', 'train', ...args], {
+      env: {},
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    let errors = '';
+    child.stderr?.on('data', (text) => {
+      errors += text;
+    });
+    await once(child, 'message');
+    child.kill('SIGTERM');
+    const told = () =>
+      expect(errors).toMatch(/Interrupting after the update under way; once more ends at once/);
+    await vi.waitFor(told, { timeout: 20_000 });
+    await setTimeout(500);
+    child.kill('SIGINT');
+    await once(child, 'exit');
+    expect(child.exitCode).toBe(130);
+  });
 });

@@ -14,7 +14,9 @@ const messageEvery = 250;
  */
 export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): void } {
   const { method, seed, steps } = config;
-  const interruption = listenForInterruption();
+  const interruption = listenForInterruption(() =>
+    console.error('\nInterrupting after the update under way; once more ends at once, without a checkpoint.'),
+  );
   const tell = parentTeller(steps);
   let progress: Progress | undefined;
   let latest: RunPoint | undefined;

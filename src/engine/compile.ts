@@ -53,7 +53,7 @@ export function compile<Args extends readonly Tensor[]>(
         earlier.push(updates);
         const recording = recordings.get(key) ?? recordFunction(device, fn, args);
         recordings.set(key, recording);
-        settling = device.settle(recording.graph);
+        settling = device.settle({ ...recording.graph, leaves: recording.leaves.map((leaf) => leaf(args)) });
         if (!settling) return replay(device, recording, args, earlier);
       }
       await settling;

@@ -3,37 +3,89 @@ import type { Counters, Device, MemoryUse, RunResult, Target } from '../device.t
 import type { NumberArray } from '../dtype.ts';
 import type { Graph } from '../plan/graph.ts';
 
+/** Milliseconds of work after which others get a turn: timers, signals, a page that is to be drawn. */
+const turn = 100;
+
+/** What was computed before it was asked for. */
+interface Ahead {
+  readonly key: string;
+  readonly inputs: readonly (NumberArray | undefined)[];
+  /** Gives the targets' elements, or throws what computing them threw. */
+  readonly result: () => NumberArray[];
+}
+
 export class ReferenceDevice implements Device {
   readonly kind = 'reference';
   readonly name = 'reference executor (float64, no GPU)';
+  #ahead: Ahead | undefined;
 
   run(graph: Graph, targets: readonly Target[]): RunResult {
-    const arrays = this.values(graph);
+    const ahead = this.#isAhead(graph) ? this.#ahead : undefined;
+    this.#ahead = undefined;
+    const arrays = ahead ? ahead.result() : this.values(graph);
     return {
       kept: arrays.map((data, i) => (targets[i].purpose === 'keep' ? { kind: 'host', data } : undefined)),
       reads: Promise.resolve(arrays.filter((_, i) => targets[i].purpose === 'read')),
     };
   }
 
-  /** The targets' elements, at once. */
-  values(graph: Graph): NumberArray[] {
-    const values = this.#execute(graph);
-    return graph.targets.map((entry) => values[entry] ?? new Float64Array());
+  /** Does the work of `run` ahead, which itself cannot wait, with a pause for others now and then. */
+  settle(graph: Graph): Promise<void> | undefined {
+    if (this.#isAhead(graph) || graph.leaves.some(({ value }) => value?.kind !== 'host')) return undefined;
+    const inputs = graph.leaves.map(({ value }) => (value?.kind === 'host' ? value.data : undefined));
+    const steps = this.#execute(graph);
+    const finish = (result: () => NumberArray[]): true => {
+      this.#ahead = { key: graph.key, inputs, result };
+      return true;
+    };
+    /** Works for one turn; true when there is no more to do. */
+    const work = (): boolean => {
+      const end = performance.now() + turn;
+      try {
+        while (performance.now() < end) {
+          const { done, value } = steps.next();
+          if (done) return finish(() => value);
+        }
+      } catch (error) {
+        return finish(() => {
+          throw error;
+        });
+      }
+      return false;
+    };
+    return work() ? undefined : inTurns(work);
   }
 
-  /** Values by entry; those that nothing needs any more are dropped on the way. */
-  #execute(graph: Graph): (NumberArray | undefined)[] {
+  #isAhead(graph: Graph): boolean {
+    return (
+      this.#ahead?.key === graph.key &&
+      graph.leaves.every(({ value }, at) => value?.kind === 'host' && value.data === this.#ahead?.inputs[at])
+    );
+  }
+
+  /** The targets' elements, at once. */
+  values(graph: Graph): NumberArray[] {
+    const steps = this.#execute(graph);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  }
+
+  /** The targets' elements, entry by entry; what nothing needs any more is dropped on the way. */
+  *#execute(graph: Graph): Generator<undefined, NumberArray[]> {
     const lastUse = graph.entries.map(() => -1);
     graph.entries.forEach((entry, at) => {
       for (const input of entry.inputs) lastUse[input] = at;
     });
     for (const target of graph.targets) lastUse[target] = Infinity;
     const values: (NumberArray | undefined)[] = [];
-    graph.entries.forEach((entry, at) => {
+    for (const [at, entry] of graph.entries.entries()) {
       values[at] = entry.leaf === undefined ? this.#compute(graph, at, values) : leafData(graph, entry.leaf);
       for (const input of entry.inputs) if (lastUse[input] === at) values[input] = undefined;
-    });
-    return values;
+      yield;
+    }
+    return graph.targets.map((entry) => values[entry] ?? new Float64Array());
   }
 
   #compute(graph: Graph, at: number, values: readonly (NumberArray | undefined)[]): NumberArray {
@@ -47,8 +99,6 @@ export class ReferenceDevice implements Device {
   explain(graph: Graph): string {
     return graph.entries.map((entry, at) => `${at}  ${entry.operation.key} [${entry.shape}]`).join('\n');
   }
-
-  settle(): undefined {}
 
   variants(): ReadonlyMap<string, string> {
     return new Map();
@@ -65,6 +115,11 @@ export class ReferenceDevice implements Device {
   async synchronize(): Promise<void> {}
 
   destroy(): void {}
+}
+
+async function inTurns(work: () => boolean): Promise<void> {
+  do await new Promise((resolve) => setTimeout(resolve));
+  while (!work());
 }
 
 function leafData(graph: Graph, leaf: number): NumberArray {
