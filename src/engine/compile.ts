@@ -2,8 +2,8 @@
 import { collectUpdates, nextUpdate, undoUpdates } from './assign.ts';
 import { currentDevice, type Device } from './device.ts';
 import type { DType } from './dtype.ts';
-import { runGraph, runWaitingUpdates, settleWaitingUpdates } from './evaluate.ts';
-import { buildGraph, type Graph, resolve } from './plan/graph.ts';
+import { handOverUpdates, runGraph, Unfounded } from './evaluate.ts';
+import { buildGraph, type Graph } from './plan/graph.ts';
 import { formatShape, type Shape } from './shape.ts';
 import { leafNode, type Node } from './tape.ts';
 import { Tensor } from './tensor.ts';
@@ -43,30 +43,39 @@ export function compile<Args extends readonly Tensor[]>(
   return async (...args) => {
     const device = await currentDevice();
     const key = args.map((arg) => `${arg.dtype}${formatShape(arg.shape)}`).join();
-    const earlier: Promise<unknown>[] = [];
     for (;;) {
-      let settling = settleWaitingUpdates(device);
-      if (!settling) {
-        // From here to the run nothing waits: an assign in between would be taken for the function's own.
-        const updates = runWaitingUpdates(device);
-        updates.catch(() => {});
-        earlier.push(updates);
-        const recording = recordings.get(key) ?? recordFunction(device, fn, args);
-        recordings.set(key, recording);
-        settling = device.settle(recording.graph);
-        if (!settling) return replay(device, recording, args, earlier);
+      const waiting = handOverUpdates(device);
+      if (waiting) {
+        await waiting;
+        continue;
       }
-      await settling;
+      // From here to the run nothing waits: an assign in between would be taken for the function's own.
+      let recording = recordings.get(key);
+      if (!recording) {
+        recording = recordFunction(device, fn, args);
+        recordings.set(key, recording);
+        recording.ready.catch(() => recordings.delete(key));
+      }
+      const settling = device.settle(recording.graph);
+      if (settling) {
+        await settling;
+        continue;
+      }
+      try {
+        return await replay(device, recording, args);
+      } catch (error) {
+        if (!(error instanceof Unfounded)) throw error;
+        await recording.ready;
+      }
     }
   };
 }
 
-/** Runs a recording on new arguments. `earlier`: what else must have gone well. */
+/** Runs a recording on new arguments. If that fails, every state stands for its value from before. */
 async function replay(
   device: Device,
   recording: Recording,
   args: readonly Tensor[],
-  earlier: readonly Promise<unknown>[],
 ): Promise<Tensor | Tensor[]> {
   const { graph, leaves, outputs, states } = recording;
   const nodes = outputs.map(({ shape, dtype }) => resultNode(shape, dtype));
@@ -79,7 +88,7 @@ async function replay(
     undoUpdates(updates);
     throw error;
   }
-  await Promise.all([...earlier, recording.ready, run.results]);
+  await run.results;
   const results = nodes.map((node) => new Tensor(node));
   return recording.returnsOne ? results[0] : results;
 }
@@ -138,11 +147,12 @@ function recordFunction<Args extends readonly Tensor[]>(
  */
 function keepEarlier(device: Device, targets: readonly Node[], start: number): Promise<unknown> {
   const earlier: Node[] = [];
-  const found = new Set(targets.map(resolve));
+  const found = new Set(targets);
   for (const node of found) {
-    if (node.value !== undefined || node.inputs.length === 0) continue;
+    const { source, inputs } = node;
+    if (node.value !== undefined || (source === undefined && inputs.length === 0)) continue;
     if (node.id < start) earlier.push(node);
-    else for (const input of node.inputs) found.add(resolve(input));
+    else for (const input of source ? [source] : inputs) found.add(input);
   }
   if (earlier.length === 0) return Promise.resolve();
   return runGraph(device, buildGraph(earlier), earlier, 'keep', []).results;

@@ -64,15 +64,23 @@ export interface Device {
 let findDevice = (): Promise<Device> => requestBrowserDevice();
 let current: Promise<Device> | undefined;
 
-/** Sets how the default device is found, for an entry that knows where GPUs come from. */
+/**
+ * Sets how a device is found where none was set or found yet: for a page that wants another than `requestBrowserDevice`
+ * gives, and for the Node entry.
+ */
 export function setDeviceProvider(provider: () => Promise<Device>): void {
   findDevice = provider;
 }
 
-/** The device in use: the one set, else the best that is found, once. */
+/** The device in use: the one set, else the best that is found, once. After a failure the next call tries anew. */
 export function currentDevice(): Promise<Device> {
-  current ??= findDevice();
-  return current;
+  if (current) return current;
+  const found = findDevice();
+  current = found;
+  found.catch(() => {
+    if (current === found) current = undefined;
+  });
+  return found;
 }
 
 /** Makes all later evaluations run on `device`. Values that lie on another device must be read first. */

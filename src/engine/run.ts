@@ -9,12 +9,19 @@ import type { Tensor } from './tensor.ts';
 /**
  * Computes tensors together, with every waiting `assign`, and keeps their values on the device until they are disposed
  * of or collected. Call it without tensors to run waiting assignments alone.
+ *
+ * An assignment that fails is dropped, and its target stands for the value from before. All else is computed; then
+ * this rejects with an error that names the target's shape, where reading a value that does not depend on the target
+ * only warns.
  */
 export async function run(...tensors: readonly Tensor[]): Promise<void> {
+  const failures: string[] = [];
   await evaluate(
     tensors.map((tensor) => tensor.node),
     'keep',
+    ({ message }) => failures.push(message),
   );
+  if (failures.length > 0) throw new Error(failures.join('\n'));
 }
 
 /** The elements of several tensors, computed together: one plan, one wait. See `Tensor.data` for the arrays' types. */
@@ -34,7 +41,9 @@ export async function explain(tensor: Tensor, options: { readonly wgsl?: boolean
   const nodes = tapeOf(tensor.node);
   const names = new Map(nodes.map((node, at) => [node, `%${at}`]));
   const lines = nodes.map((node) => {
-    const inputs = node.inputs.map((input) => names.get(input)).join(', ');
+    const inputs = inputsOf(node)
+      .map((input) => names.get(input))
+      .join(', ');
     return (
       `${(names.get(node) ?? '').padStart(5)} = ${node.operation.key} ${inputs}`.trimEnd().padEnd(44) +
       ` ${node.dtype}[${node.shape}]`
@@ -51,13 +60,18 @@ export function toDot(tensor: Tensor): string {
   const boxes = nodes.map(
     (node) => `  n${node.id} [label="${label(node)}"${node.inputs.length === 0 ? ', style=filled' : ''}];`,
   );
-  const edges = nodes.flatMap((node) => node.inputs.map((input) => `  n${input.id} -> n${node.id};`));
+  const edges = nodes.flatMap((node) => inputsOf(node).map((input) => `  n${input.id} -> n${node.id};`));
   return ['digraph tape {', '  node [shape=box, fontname=monospace];', ...boxes, ...edges, '}'].join('\n');
 }
 
 /** A node and all that it depends on, inputs first. */
 function tapeOf(output: Node): Node[] {
   const found = new Set<Node>([output]);
-  for (const node of found) for (const input of node.inputs) found.add(input);
+  for (const node of found) for (const input of inputsOf(node)) found.add(input);
   return [...found].sort((a, b) => a.id - b.id);
+}
+
+/** What a node is computed from, where it has no value yet. */
+function inputsOf({ inputs, source, value }: Node): readonly Node[] {
+  return source !== undefined && value === undefined ? [source] : inputs;
 }

@@ -1,9 +1,9 @@
 /** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
-import { assign, forgetUpdate } from './assign.ts';
+import { assign, disposeNodes } from './assign.ts';
 import { checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
-import { type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
+import { detachedNode, type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
 
 export class Tensor {
   /** The node on the tape; for those who read or extend the engine. `assign` alone moves a handle to another node. */
@@ -45,9 +45,12 @@ export class Tensor {
     return (await this.data())[0];
   }
 
-  /** The same values, through which no gradient flows (PyTorch's `detach`). */
+  /**
+   * The same values, through which no gradient flows (PyTorch's `detach`). Once they are computed, what lies behind them
+   * is held no longer.
+   */
   detach(): Tensor {
-    return record(detachOperation, [this], this.shape, this.dtype);
+    return new Tensor(detachedNode(this.node));
   }
 
   /** Computes the tensor and keeps it on the device, so that later graphs start from it. */
@@ -56,36 +59,15 @@ export class Tensor {
     return this;
   }
 
-  /** Frees the memory that the value holds. Using the tensor afterwards is an error. */
+  /** Frees the memory that the value holds, on every device. Using the tensor afterwards is an error. */
   dispose(): void {
-    const { value } = this.node;
-    if (value?.kind === 'device') value.storage.release();
-    this.node.value = {
-      kind: 'gone',
-      reason: `This tensor of shape ${formatShape(this.shape)} was disposed of.`,
-    };
-    this.node.source = undefined;
-    forgetUpdate(this);
+    disposeNodes(this, `This tensor of shape ${formatShape(this.shape)} was disposed of.`);
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
-
-const detachOperation: Operation = {
-  name: 'detach',
-  key: 'detach',
-  gradients: ['zero'],
-  reference: ([x]) => x,
-  lowering: {
-    kind: 'inline',
-    alias: true,
-    aligned: true,
-    cost: 0,
-    emit: (emitter, index) => emitter.input(0, index),
-  },
-};
 
 /** Records one use of an operation whose shapes have been checked. */
 export function record(operation: Operation, inputs: readonly Tensor[], shape: Shape, dtype: DType): Tensor {

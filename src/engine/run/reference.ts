@@ -2,15 +2,21 @@
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../device.ts';
 import type { NumberArray } from '../dtype.ts';
 import type { Graph } from '../plan/graph.ts';
+import { type DeviceStorage, type HostValue, presentValue } from '../tape.ts';
 
 export class ReferenceDevice implements Device {
   readonly kind = 'reference';
   readonly name = 'reference executor (float64, no GPU)';
 
+  #bytesInUse = 0;
+  #peakBytes = 0;
+  #kept = 0;
+  readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
+
   run(graph: Graph, targets: readonly Target[]): RunResult {
     const arrays = this.values(graph);
     return {
-      kept: arrays.map((data, i) => (targets[i].purpose === 'keep' ? { kind: 'host', data } : undefined)),
+      kept: arrays.map((data, i) => (targets[i].purpose === 'keep' ? this.#keep(data) : undefined)),
       reads: Promise.resolve(arrays.filter((_, i) => targets[i].purpose === 'read')),
     };
   }
@@ -36,6 +42,25 @@ export class ReferenceDevice implements Device {
     return values;
   }
 
+  /** A value that stays, counted until it is released or collected. */
+  #keep(data: NumberArray): HostValue {
+    const bytes = data.byteLength;
+    this.#bytesInUse += bytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#bytesInUse);
+    this.#kept++;
+    let held = true;
+    const release = () => {
+      if (!held) return;
+      held = false;
+      this.#bytesInUse -= bytes;
+      this.#kept--;
+    };
+    const storage = { deviceName: this.name, bytes, release };
+    const value: HostValue = { kind: 'host', data, copies: [storage] };
+    this.#collected.register(value, storage);
+    return value;
+  }
+
   #compute(graph: Graph, at: number, values: readonly (NumberArray | undefined)[]): NumberArray {
     const entry = graph.entries[at];
     return entry.operation.reference(
@@ -54,8 +79,10 @@ export class ReferenceDevice implements Device {
     return new Map();
   }
 
+  /** The values that were kept (by `run`, or by an assignment): what stays of a run. */
   memory(): MemoryUse {
-    return { bytesInUse: 0, peakBytes: 0, bytesReserved: 0, buffers: 0 };
+    const bytesInUse = this.#bytesInUse;
+    return { bytesInUse, peakBytes: this.#peakBytes, bytesReserved: bytesInUse, buffers: this.#kept };
   }
 
   counters(): Counters {
@@ -68,8 +95,8 @@ export class ReferenceDevice implements Device {
 }
 
 function leafData(graph: Graph, leaf: number): NumberArray {
-  const { value } = graph.leaves[leaf];
-  if (value?.kind === 'host') return value.data;
+  const value = presentValue(graph.leaves[leaf]);
+  if (value.kind === 'host') return value.data;
   throw new Error(
     `A tensor of shape [${graph.leaves[leaf].shape}] lies on a GPU device; read it there before switching to the reference executor.`,
   );
