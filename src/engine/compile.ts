@@ -2,8 +2,8 @@
 import { collectUpdates, nextUpdate, undoUpdates } from './assign.ts';
 import { currentDevice, type Device } from './device.ts';
 import type { DType } from './dtype.ts';
-import { handOverUpdates, runGraph, Unfounded } from './evaluate.ts';
-import { buildGraph, type Graph } from './plan/graph.ts';
+import { evaluate, handOverUpdates, runGraph, Unfounded } from './evaluate.ts';
+import { buildGraph, type Graph, resolve } from './plan/graph.ts';
 import { formatShape, type Shape } from './shape.ts';
 import { leafNode, type Node } from './tape.ts';
 import { Tensor } from './tensor.ts';
@@ -13,7 +13,7 @@ interface Recording {
   /** Settles when the values are there that the function takes from earlier recordings. */
   readonly ready: Promise<unknown>;
   /** For each leaf of the graph the node to start a replay from. */
-  readonly leaves: readonly ((args: readonly Tensor[]) => Node)[];
+  readonly leaves: readonly ((args: readonly Node[]) => Node)[];
   readonly outputs: readonly { readonly shape: Shape; readonly dtype: DType }[];
   readonly returnsOne: boolean;
   /** What the function assigns, in the order of the graph's last targets. */
@@ -28,7 +28,8 @@ interface Recording {
  * assigning to an argument is an error.
  *
  * The result is what `fn` returns, computed: its elements are on the host, so `item()` and `data()` cost nothing.
- * Arguments must be tensors with values.
+ * An argument that has no value yet is computed first and keeps it, as by `run()`; a state stands for its value at the
+ * time of the call. `fn` takes tensors, returns a tensor or a list of them, and is not async.
  */
 export function compile<Args extends readonly Tensor[]>(
   fn: (...args: Args) => Tensor,
@@ -39,10 +40,15 @@ export function compile<Args extends readonly Tensor[]>(
 export function compile<Args extends readonly Tensor[]>(
   fn: (...args: Args) => Tensor | readonly Tensor[],
 ): (...args: Args) => Promise<Tensor | Tensor[]> {
+  if (typeof fn !== 'function') throw new TypeError(`compile: expected a function, got ${shown(fn)}.`);
   const recordings = new Map<string, Recording>();
   return async (...args) => {
+    checkArguments(args);
+    const given = args.map(({ node }) => node);
     const device = await currentDevice();
     const key = args.map((arg) => `${arg.dtype}${formatShape(arg.shape)}`).join();
+    const lazy = given.filter((node) => resolve(node).value === undefined);
+    if (lazy.length > 0) await evaluate(lazy, 'keep');
     for (;;) {
       const waiting = handOverUpdates(device);
       if (waiting) {
@@ -62,7 +68,7 @@ export function compile<Args extends readonly Tensor[]>(
         continue;
       }
       try {
-        return await replay(device, recording, args);
+        return await replay(device, recording, given);
       } catch (error) {
         if (!(error instanceof Unfounded)) throw error;
         await recording.ready;
@@ -75,11 +81,11 @@ export function compile<Args extends readonly Tensor[]>(
 async function replay(
   device: Device,
   recording: Recording,
-  args: readonly Tensor[],
+  given: readonly Node[],
 ): Promise<Tensor | Tensor[]> {
   const { graph, leaves, outputs, states } = recording;
   const nodes = outputs.map(({ shape, dtype }) => resultNode(shape, dtype));
-  const inputs = leaves.map((leaf) => leaf(args));
+  const inputs = leaves.map((leaf) => leaf(given));
   const updates = states.map(nextUpdate);
   let run: ReturnType<typeof runGraph>;
   try {
@@ -91,6 +97,45 @@ async function replay(
   await run.results;
   const results = nodes.map((node) => new Tensor(node));
   return recording.returnsOne ? results[0] : results;
+}
+
+function checkArguments(args: readonly unknown[]): void {
+  const at = args.findIndex((arg) => !(arg instanceof Tensor));
+  if (at < 0) return;
+  throw new TypeError(
+    `compile: argument ${at} is ${shown(args[at])}, but the function takes tensors: what it is recorded with otherwise ` +
+      'is fixed at the first call. Pass a number that varies as tensor(number), and use others inside the function.',
+  );
+}
+
+function checkReturned(returned: unknown): void {
+  const wanted = 'return a tensor or a list of tensors';
+  if (returned instanceof Tensor) return;
+  if (returned instanceof Promise) {
+    // Whatever becomes of it, this error is the one to show.
+    returned.catch(() => {});
+    throw new TypeError(
+      'compile: the function is async, but it is recorded, not run, and has nothing to wait for; ' +
+        `${wanted}, and wait for values outside of it.`,
+    );
+  }
+  if (!Array.isArray(returned)) {
+    throw new TypeError(`compile: the function returned ${shown(returned)}; ${wanted}.`);
+  }
+  const at = returned.findIndex((item) => !(item instanceof Tensor));
+  if (at < 0) return;
+  throw new TypeError(
+    `compile: item ${at} of what the function returned is ${shown(returned[at])}; ${wanted}.`,
+  );
+}
+
+/** A value as an error shows it. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `an object with ${Object.keys(value).slice(0, 4).join(', ') || 'nothing in it'}`;
 }
 
 /** A leaf for what a compiled function returns: the tape does not know how it was made, and `grad` must say so. */
@@ -110,6 +155,7 @@ function recordFunction<Args extends readonly Tensor[]>(
   const start = leafNode([], 'f32').id;
   const { result, updates } = collectUpdates(() => {
     const returned = fn(...(placeholders as unknown as Args));
+    checkReturned(returned);
     const tensors: readonly Tensor[] = returned instanceof Tensor ? [returned] : returned;
     // Their nodes now: a state that is returned stands for its old value again when recording ends.
     return { one: returned instanceof Tensor, nodes: tensors.map(({ node }) => node) };
@@ -131,7 +177,7 @@ function recordFunction<Args extends readonly Tensor[]>(
     ready,
     leaves: graph.leaves.map((node) => {
       const at = places.get(node);
-      if (at !== undefined) return (given) => given[at].node;
+      if (at !== undefined) return (given) => resolve(given[at]);
       const state = node.owner?.deref();
       return state ? () => state.node : () => node;
     }),
