@@ -3,6 +3,7 @@ import { assign, disposeNodes } from './assign.ts';
 import { checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
+import { shownTensor, type TensorJson, tensorJson } from './show.ts';
 import { detachedNode, type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
 
 export class Tensor {
@@ -62,6 +63,21 @@ export class Tensor {
   /** Frees the memory that the value holds, on every device. Using the tensor afterwards is an error. */
   dispose(): void {
     disposeNodes(this, `This tensor of shape ${formatShape(this.shape)} was disposed of.`);
+  }
+
+  /** Shape, dtype, and the values where they are known on the host: `Tensor f32[2] [1, 2]`. Computes nothing. */
+  toString(): string {
+    return shownTensor(this.node);
+  }
+
+  /** What `JSON.stringify` writes: shape, dtype, and `values` in order where they are known on the host. */
+  toJSON(): TensorJson {
+    return tensorJson(this.node);
+  }
+
+  /** What `console.log` prints in Node. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return shownTensor(this.node);
   }
 
   [Symbol.dispose](): void {
