@@ -2,6 +2,7 @@
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type GpuDevice, mul, ones, run, setDevice, square, sum, tensor } from '../src/engine/index.ts';
 import { ErrorGuard } from '../src/engine/run/gpu/errors.ts';
+import { PipelineCache } from '../src/engine/run/gpu/pipelines.ts';
 import { record } from '../src/engine/tensor.ts';
 import { gpu, reference } from './devices.ts';
 
@@ -33,6 +34,36 @@ describe.skipIf(!gpu)('on the GPU', () => {
         () => 1,
       ).accepted,
     ).resolves.toBeUndefined();
+    vi.restoreAllMocks();
+  });
+
+  it('pipelines that no plan holds are dropped, those unused longest first', () => {
+    const made = vi
+      .spyOn(device.gpu, 'createComputePipeline')
+      .mockImplementation(() => ({}) as GPUComputePipeline);
+    vi.spyOn(device.gpu, 'createShaderModule').mockImplementation(() => ({}) as GPUShaderModule);
+    const cache = new PipelineCache(device.gpu);
+    const kernels = Array.from({ length: 600 }, (_, i) => ({
+      name: `number ${i}`,
+      source: `// ${i}`,
+      uniforms: [],
+      workgroups: [1, 1, 1] as const,
+      flops: 0,
+    }));
+    const use = (kernel: (typeof kernels)[number]) => {
+      cache.pipeline(kernel, 1, 1);
+      cache.hold(kernel);
+    };
+    for (const kernel of kernels) use(kernel);
+    use(kernels[0]);
+    expect(cache.missing(kernels)).toBe(0);
+    for (const kernel of kernels) cache.release(kernel);
+    // The first has another plan that holds it.
+    expect(cache.missing(kernels)).toBe(600 - 256 - 1);
+    expect(cache.missing([kernels[0], ...kernels.slice(-256)])).toBe(0);
+    use(kernels[1]);
+    expect(cache.created).toBe(601);
+    expect(made).toHaveBeenCalledTimes(601);
     vi.restoreAllMocks();
   });
 

@@ -99,12 +99,23 @@ export interface Node extends Entry {
 
 let nextId = 0;
 const signatures = new Map<string, number>();
+let nextSignature = 0;
+
+/**
+ * Signatures remembered at a time. One that is forgotten gets another number when it comes again, so that no plan is
+ * found by mistake: the same structure is then planned anew.
+ */
+const maxSignatures = 2 ** 16;
 
 function intern(text: string): number {
   const known = signatures.get(text);
   if (known !== undefined) return known;
-  signatures.set(text, signatures.size);
-  return signatures.size - 1;
+  for (const oldest of signatures.keys()) {
+    if (signatures.size < maxSignatures) break;
+    signatures.delete(oldest);
+  }
+  signatures.set(text, nextSignature);
+  return nextSignature++;
 }
 
 /** Appends a node. Operations check their shapes before they call this. */

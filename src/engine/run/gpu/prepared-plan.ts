@@ -101,6 +101,7 @@ export class PreparedPlan {
         workgroups: kernel.workgroups,
         bindGroups: new Map<string, GPUBindGroup>(),
       }));
+      this.#pipelines.hold(kernel);
       checks[checks.length - 1].catch(() => this.#pipelines.forget(kernel));
       offset += words[i].byteLength;
       return prepared;
@@ -199,6 +200,7 @@ export class PreparedPlan {
 
   dispose(): void {
     this.#uniforms?.destroy();
+    for (const { step } of this.#steps) this.#pipelines.release(step.kernel);
   }
 
   #at(
