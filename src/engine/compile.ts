@@ -1,4 +1,5 @@
 /** Recording a function once and replaying it: a training step without the recording. */
+import { checkFunction } from './arguments.ts';
 import { collectUpdates, nextUpdate, undoUpdates } from './assign.ts';
 import { currentDevice, type Device } from './device.ts';
 import type { DType } from './dtype.ts';
@@ -6,7 +7,7 @@ import { runGraph, runWaitingUpdates, settleWaitingUpdates } from './evaluate.ts
 import { buildGraph, type Graph, resolve } from './plan/graph.ts';
 import { formatShape, type Shape } from './shape.ts';
 import { leafNode, type Node } from './tape.ts';
-import { Tensor } from './tensor.ts';
+import { checkTensorList, Tensor } from './tensor.ts';
 
 interface Recording {
   readonly graph: Graph;
@@ -39,8 +40,10 @@ export function compile<Args extends readonly Tensor[]>(
 export function compile<Args extends readonly Tensor[]>(
   fn: (...args: Args) => Tensor | readonly Tensor[],
 ): (...args: Args) => Promise<Tensor | Tensor[]> {
+  checkFunction('compile', 'fn', fn);
   const recordings = new Map<string, Recording>();
   return async (...args) => {
+    checkTensorList('compile', 'args', args);
     const device = await currentDevice();
     const key = args.map((arg) => `${arg.dtype}${formatShape(arg.shape)}`).join();
     const earlier: Promise<unknown>[] = [];
@@ -102,6 +105,7 @@ function recordFunction<Args extends readonly Tensor[]>(
   const { result, updates } = collectUpdates(() => {
     const returned = fn(...(placeholders as unknown as Args));
     const tensors: readonly Tensor[] = returned instanceof Tensor ? [returned] : returned;
+    checkTensorList('compile', "the function's result", tensors);
     // Their nodes now: a state that is returned stands for its old value again when recording ends.
     return { one: returned instanceof Tensor, nodes: tensors.map(({ node }) => node) };
   });

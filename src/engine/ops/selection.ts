@@ -1,9 +1,20 @@
 /** Choosing and comparing elements, and changing their dtype. */
-import { allDTypes, type DType, floatDTypes, numericDTypes } from '../dtype.ts';
+import { shown } from '../arguments.ts';
+import { allDTypes, checkDType, type DType, floatDTypes, numericDTypes } from '../dtype.ts';
 import { broadcastShapes, formatShape } from '../shape.ts';
-import { record, Tensor } from '../tensor.ts';
+import { checkTensors, record, Tensor } from '../tensor.ts';
 import { mul } from './elementwise.ts';
-import { apply, binary, checkNumber, type Operand, operandTo, operationOf, type Row, unary } from './row.ts';
+import {
+  apply,
+  binary,
+  checkNumber,
+  checkOperands,
+  type Operand,
+  operandTo,
+  operationOf,
+  type Row,
+  unary,
+} from './row.ts';
 import { unchanged } from './view.ts';
 
 // ---- two operands, ties and bounds ----------------------------------------------------------------------------
@@ -34,9 +45,10 @@ function shareOfLarger(g: Tensor, a: Tensor, b: Tensor): Tensor {
  * NaN stays NaN.
  */
 export function clamp(x: Tensor, low = -Infinity, high = Infinity): Tensor {
-  if (Number.isNaN(low) || Number.isNaN(high)) {
-    throw new RangeError(`clamp: expected numbers as bounds, got low ${low} and high ${high}.`);
+  if ([low, high].some((bound) => typeof bound !== 'number' || Number.isNaN(bound))) {
+    throw new RangeError(`clamp: expected numbers as bounds, got low ${shown(low)} and high ${shown(high)}.`);
   }
+  checkTensors('clamp', { x });
   const row: Row = {
     name: 'clamp',
     attributes: `${low},${high}`,
@@ -154,6 +166,8 @@ const select = operationOf({
 
 /** a where the bool tensor `condition` holds, else b; all three broadcast. A NaN not chosen stays out. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  checkTensors('where', { condition });
+  checkOperands('where', [condition, a, b]);
   if (condition.dtype !== 'bool') {
     throw new TypeError(
       `where: the condition is ${condition.dtype}${formatShape(condition.shape)}, expected bool; compare or cast it.`,
@@ -176,8 +190,8 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
  * derivative, and asking for one is an error. Values beyond the integer range are undefined.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  if (!allDTypes.includes(dtype))
-    throw new TypeError(`cast: '${dtype}' is no dtype; expected f32, i32, u32 or bool.`);
+  checkTensors('cast', { x });
+  checkDType('cast', dtype);
   if (x.dtype === dtype) return unchanged(x);
   const from = x.dtype;
   const operation = operationOf({
