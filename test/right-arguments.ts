@@ -98,8 +98,8 @@ const alike = (names: string, ...args: readonly unknown[]) => names.split(' ').m
 export const table: Readonly<Record<string, readonly unknown[]>> = {
   ...Object.fromEntries([
     ...alike('exp expm1 log log1p sqrt rsqrt sin cos tanh sigmoid softplus erf relu', operand),
-    ...alike('neg abs sign square isNan', operand),
-    ...alike('silu channelStatistics toDot state', x),
+    ...alike('neg abs sign square isNan silu', operand),
+    ...alike('channelStatistics toDot state', x),
     ...alike('add sub mul div pow maximum minimum', operand, operand),
     ...alike('eq notEqual greater greaterEqual less lessEqual', operand, operand),
     ...alike('logicalAnd logicalOr logicalXor', truth, truth),
@@ -121,7 +121,7 @@ export const table: Readonly<Record<string, readonly unknown[]>> = {
   cast: [x, 'i32'],
   clamp: [x, optional(0), optional(1)],
   leakyRelu: [x, optional(0.1)],
-  gelu: [x, optional('tanh')],
+  gelu: [operand, optional('tanh')],
   variance: [x, optional(0), optional({ correction: optional(1), keepDim: flag })],
   reshape: [x, [6]],
   expand: [x, [2, 3]],
