@@ -8,6 +8,7 @@ import { errorFunction } from '../run/special.ts';
 import type { Tensor } from '../tensor.ts';
 import { add, erf, exp, mul, pow, sigmoid, square, sub, tanh } from './elementwise.ts';
 import { unary } from './row.ts';
+import { clamp } from './selection.ts';
 
 /** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
@@ -41,8 +42,10 @@ const tanhGelu = unary({
   gradients: [
     (g, [x]) => {
       const scale = Math.sqrt(2 / Math.PI);
-      const t = tanh(mul(add(x, mul(pow(x, 3), 0.044715)), scale));
-      const slope = mul(add(mul(square(x), 3 * 0.044715), 1), scale);
+      // tanh is 1 beyond 10; x^2 would become infinite, and times zero NaN.
+      const near = clamp(x, -10, 10);
+      const t = tanh(mul(add(near, mul(pow(near, 3), 0.044715)), scale));
+      const slope = mul(add(mul(square(near), 3 * 0.044715), 1), scale);
       return mul(g, add(mul(add(t, 1), 0.5), mul(mul(mul(x, 0.5), sub(1, square(t))), slope)));
     },
   ],
