@@ -9,6 +9,8 @@ import { Also, type Kind, notForCallers, onlyWrong, saidBy, table, wrong } from 
 
 const module = new regrad.Identity();
 const one = regrad.tensor(1);
+const image = regrad.ones([1, 1, 2, 2]);
+const generator = regrad.createGenerator(0);
 
 /** Each public function's name, a call of it (of a class: an instance), and whether that gives a module. */
 const publicFunctions = Object.entries<unknown>(regrad).flatMap(([name, value]) => {
@@ -103,6 +105,21 @@ describe('every public function', () => {
       }
     }
   });
+});
+
+it.each([
+  ['Linear', () => Reflect.construct(regrad.Linear, [2, 2, one]), 'options is a tensor'],
+  ['Linear', () => Reflect.construct(regrad.Linear, [2, 2, { generatr: 1 }]), 'unknown entry "generatr"'],
+  ['batchNorm', () => Reflect.apply(regrad.batchNorm, undefined, [image, one, one]), 'options is a tensor'],
+  ['adam', () => Reflect.apply(regrad.adam, undefined, [[], { betas: [0.9] }]), 'betas is a list'],
+  ['gradCheck', () => regrad.gradCheck(regrad.exp, [one], { order: 0 }), 'order is 0'],
+  ['gradCheck', () => regrad.gradCheck(regrad.exp, [one], { step: 0 }), 'step is 0'],
+  ['reshape', () => Reflect.apply(regrad.reshape, undefined, [one, ['1']]), 'do not fit ["1"]'],
+  ['split', () => Reflect.apply(regrad.split, undefined, [image, ['1']]), 'got ["1"]'],
+  ['resnet18', () => Reflect.apply(regrad.resnet18, undefined, [{ classes: 2, widths: [1] }]), '"widths"'],
+  ['Conv2d', () => new regrad.Conv2d(1, 1, 1, { generator, weights: () => one }), 'expected [1,1,1,1]'],
+] as const)('%s, called with what is nearly right', async (name, use, says) => {
+  expect(await expectSentence(use, name, says)).toContain(says);
 });
 
 describe('what public functions return', () => {

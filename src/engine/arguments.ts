@@ -10,7 +10,7 @@ export function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'a list';
   if (typeof value !== 'object' || value === null) return String(value);
-  if ('dtype' in value && 'shape' in value) return 'a tensor';
+  if ('node' in value && 'shape' in value) return 'a tensor';
   if (value instanceof Promise) return 'a promise (await it first)';
   const kind = Object.prototype.toString.call(value).slice(8, -1);
   return kind === 'Object' ? 'an object' : `${/^[AEIO]/.test(kind) ? 'an' : 'a'} ${kind}`;
@@ -64,9 +64,8 @@ export function optionsOf<Options extends object>(
   known: readonly (keyof Options & string)[],
   what = 'options',
 ): Options {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (shown(options) !== 'an object')
     refuse(operation, what, options, `an object with ${alternatives(known)}`);
-  }
   const unknown = Object.keys(options).find((name) => !known.some((other) => other === name));
   if (unknown !== undefined) {
     throw new TypeError(

@@ -1,5 +1,5 @@
 /** Proof of derivatives by central differences in float64. */
-import { checkFunction, checkNumber, optionsOf } from './arguments.ts';
+import { checkFunction, checkNumber, optionsOf, refuse } from './arguments.ts';
 import { grad } from './autograd.ts';
 import { add, mul } from './ops/elementwise.ts';
 import { sum } from './ops/reduction.ts';
@@ -32,8 +32,9 @@ export async function gradCheck(
   checkTensorList('gradCheck', 'inputs', inputs);
   const known = ['order', 'step', 'tolerance'] as const;
   const { order = 1, step = 1e-4, tolerance = 1e-6 } = optionsOf('gradCheck', options, known);
-  for (const [name, value] of Object.entries({ order, step, tolerance }))
-    checkNumber('gradCheck', name, value);
+  if (!Number.isInteger(order) || order < 1) refuse('gradCheck', 'order', order, 'a whole number from 1 on');
+  if (typeof step !== 'number' || !(step > 0)) refuse('gradCheck', 'step', step, 'a number above 0');
+  checkNumber('gradCheck', 'tolerance', tolerance);
   const values = await Promise.all(inputs.map(async (input) => Float64Array.from(await input.data())));
   const leaves = (data: readonly Float64Array[]) =>
     data.map((array, i) => tensor(array, { shape: inputs[i].shape }));

@@ -1,5 +1,5 @@
 /** Optimisers: from gradients to the next values of the parameters, recorded as assignments. */
-import { checkFlag, checkList, checkNumber, optionsOf } from '../engine/arguments.ts';
+import { checkFlag, checkNumber, optionsOf, refuse } from '../engine/arguments.ts';
 import {
   add,
   assign,
@@ -91,7 +91,7 @@ const adamOptions = ['learningRate', 'betas', 'epsilon', 'weightDecay'] as const
 export function adam(parameters: readonly Tensor[], options: AdamOptions = {}): Optimizer {
   const given = optionsOf('adam', options, adamOptions);
   const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0 } = given;
-  checkList('adam', 'betas', betas, 'two numbers');
+  if (!Array.isArray(betas) || betas.length !== 2) refuse('adam', 'betas', betas, 'a list of two numbers');
   const [beta1, beta2] = betas;
   checkRange('adam', 'betas[0]', beta1, 0, 1);
   checkRange('adam', 'betas[1]', beta2, 0, 1);

@@ -2,7 +2,7 @@
  * Operations that show the same elements in another shape or order. Adjoint pairs: reshape <-> reshape, permute <->
  * inverse permute, flip <-> flip, expand <-> sum.
  */
-import { checkList } from '../arguments.ts';
+import { checkList, shown } from '../arguments.ts';
 import {
   broadcastShapes,
   checkShape,
@@ -40,7 +40,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
     result.every((size) => Number.isInteger(size) && size >= 0);
   if (!fits || sizeOf(result) !== x.size) {
     throw new ShapeError(
-      `reshape: shape ${formatShape(x.shape)} has ${x.size} elements, which do not fit ${formatShape(shape)}.`,
+      `reshape: shape ${formatShape(x.shape)} has ${x.size} elements, which do not fit [${shape.map(shown)}].`,
     );
   }
   return sameShape(result, x.shape) ? unchanged(x) : record(reshapeOperation, [x], result, x.dtype);

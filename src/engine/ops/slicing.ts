@@ -225,7 +225,7 @@ export function split(x: Tensor, sizes: number | readonly number[], dim = 0): Te
     parts.some((length) => !Number.isInteger(length) || length < 0)
   ) {
     throw new ShapeError(
-      `split: expected sizes >= 0 that add up to dim ${at} of ${formatShape(x.shape)}, got ${formatShape(parts)}.`,
+      `split: expected sizes >= 0 that add up to dim ${at} of ${formatShape(x.shape)}, got [${parts.map(shown)}].`,
     );
   }
   let start = 0;
