@@ -127,8 +127,8 @@ describe.each(devices)('on $name', ({ device }) => {
     [undefined, /compile: argument 1 is undefined/],
     [null, /compile: argument 1 is null/],
     ['mean', /compile: argument 1 is "mean"/],
-    [[x, x], /compile: argument 1 is a list of 2/],
-    [{ image: x, label: x }, /compile: argument 1 is an object with image, label/],
+    [[x, x], /compile: argument 1 is a list/],
+    [{ image: x, label: x }, /compile: argument 1 is an object/],
   ])('refuses the argument %o', async (argument, message) => {
     await expect(loose((a) => a)(x, argument)).rejects.toThrow(message);
   });
@@ -136,13 +136,9 @@ describe.each(devices)('on $name', ({ device }) => {
   it.each<[string, (a: unknown) => unknown, RegExp]>([
     ['a number', () => 3, /compile: the function returned 3; return a tensor or a list of tensors/],
     ['nothing', () => {}, /compile: the function returned undefined; return a tensor/],
-    [
-      'an object',
-      (a) => ({ loss: a, accuracy: a }),
-      /compile: the function returned an object with loss, accuracy;/,
-    ],
+    ['an object', (a) => ({ loss: a, accuracy: a }), /compile: the function returned an object;/],
     ['a list with a number', (a) => [a, 2], /compile: item 1 of what the function returned is 2; return/],
-    ['a list of lists', (a) => [[a, a]], /compile: item 0 of what the function returned is a list of 2;/],
+    ['a list of lists', (a) => [[a, a]], /compile: item 0 of what the function returned is a list;/],
     [
       'a promise',
       async (a) => a,
@@ -162,7 +158,7 @@ describe.each(devices)('on $name', ({ device }) => {
 
   it('refuses what is no function', () => {
     expect(() => compile(undefined as unknown as () => Tensor)).toThrow(
-      /compile: expected a function, got undefined/,
+      /compile: fn is undefined; expected a function/,
     );
   });
 

@@ -2,10 +2,11 @@
  * State: a handle that moves to a new value. Values themselves never change, so whatever was recorded from the old
  * value still means the old value, and what is recorded afterwards sees the new one.
  */
+import { checkFunction } from './arguments.ts';
 import type { DType } from './dtype.ts';
 import { formatShape, type Shape, ShapeError, sameShape } from './shape.ts';
 import { type GoneValue, isLeaf, leafNode, type Node, nextLeaf, releaseValue } from './tape.ts';
-import type { Tensor } from './tensor.ts';
+import { checkTensorList, checkTensors, type Tensor } from './tensor.ts';
 
 /** The nodes that each assigned handle waits to have computed: the last, and should that fail, the one before it. */
 const waiting = new Map<Tensor, Node[]>();
@@ -33,6 +34,7 @@ const standIns = new WeakSet<Node>();
  * memory is then taken by a newer value, and reading that graph is an error.
  */
 export function assign(target: Tensor, value: Tensor): void {
+  checkTensors('assign', { target, value });
   const old = target.node;
   if (standIns.has(old)) {
     throw new Error(
@@ -238,6 +240,9 @@ export function collectUpdates<T>(body: () => T): { result: T; updates: Update[]
  * gradient flows on into what the values were computed from. Assigning to a target inside is an error.
  */
 export function withValues<T>(targets: readonly Tensor[], values: readonly Tensor[], body: () => T): T {
+  checkTensorList('withValues', 'targets', targets);
+  checkTensorList('withValues', 'values', values);
+  checkFunction('withValues', 'body', body);
   if (targets.length !== values.length) {
     throw new RangeError(`withValues: ${values.length} values for ${targets.length} tensors.`);
   }

@@ -1,4 +1,5 @@
 /** Recording a function once and replaying it: a training step without the recording. */
+import { checkFunction, shown } from './arguments.ts';
 import { collectUpdates, nextUpdate, undoUpdates } from './assign.ts';
 import { currentDevice, type Device } from './device.ts';
 import type { DType } from './dtype.ts';
@@ -40,7 +41,7 @@ export function compile<Args extends readonly Tensor[]>(
 export function compile<Args extends readonly Tensor[]>(
   fn: (...args: Args) => Tensor | readonly Tensor[],
 ): (...args: Args) => Promise<Tensor | Tensor[]> {
-  if (typeof fn !== 'function') throw new TypeError(`compile: expected a function, got ${shown(fn)}.`);
+  checkFunction('compile', 'fn', fn);
   const recordings = new Map<string, Recording>();
   return async (...args) => {
     checkArguments(args);
@@ -127,15 +128,6 @@ function checkReturned(returned: unknown): void {
   throw new TypeError(
     `compile: item ${at} of what the function returned is ${shown(returned[at])}; ${wanted}.`,
   );
-}
-
-/** A value as an error shows it. */
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object' || value === null) return String(value);
-  return `an object with ${Object.keys(value).slice(0, 4).join(', ') || 'nothing in it'}`;
 }
 
 /** A leaf for what a compiled function returns: the tape does not know how it was made, and `grad` must say so. */

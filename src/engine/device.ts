@@ -1,4 +1,5 @@
 /** What can run a graph, and which of them is in use. */
+import { refuse } from './arguments.ts';
 import { requestBrowserDevice } from './browser.ts';
 import type { NumberArray } from './dtype.ts';
 import type { Graph } from './plan/graph.ts';
@@ -85,6 +86,7 @@ export function currentDevice(): Promise<Device> {
 
 /** Makes all later evaluations run on `device`. Values that lie on another device must be read first. */
 export function setDevice(device: Device): void {
+  if (typeof device?.run !== 'function') refuse('setDevice', 'device', device, 'a device');
   current = Promise.resolve(device);
 }
 

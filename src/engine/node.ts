@@ -9,7 +9,7 @@ import type { create as createGpu } from 'webgpu';
 import { adapterName, isSoftwareAdapter } from './adapter-info.ts';
 import { type Device, setDeviceProvider } from './device.ts';
 import { napUntil } from './nap.ts';
-import type { GpuDeviceOptions } from './run/gpu/device.ts';
+import type { GpuDeviceOptions } from './run/gpu/options.ts';
 import { createGpuDevice } from './run/gpu/request.ts';
 import type { VariantsByKey } from './run/gpu/variants.ts';
 import { ReferenceDevice } from './run/reference.ts';

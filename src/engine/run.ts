@@ -1,10 +1,11 @@
 /** Running without reading, and looking at what would run. */
+import { checkFlag, optionsOf } from './arguments.ts';
 import { currentDevice } from './device.ts';
 import type { NumberArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { buildGraph } from './plan/graph.ts';
 import type { Node } from './tape.ts';
-import type { Tensor } from './tensor.ts';
+import { checkTensorList, checkTensors, type Tensor } from './tensor.ts';
 
 /**
  * Computes tensors together, with every waiting `assign`, and keeps their values on the device until they are disposed
@@ -15,6 +16,7 @@ import type { Tensor } from './tensor.ts';
  * only warns.
  */
 export async function run(...tensors: readonly Tensor[]): Promise<void> {
+  checkTensorList('run', 'tensors', tensors);
   const failures: string[] = [];
   await evaluate(
     tensors.map((tensor) => tensor.node),
@@ -26,6 +28,7 @@ export async function run(...tensors: readonly Tensor[]): Promise<void> {
 
 /** The elements of several tensors, computed together: one plan, one wait. See `Tensor.data` for the arrays' types. */
 export async function read(...tensors: readonly Tensor[]): Promise<NumberArray[]> {
+  checkTensorList('read', 'tensors', tensors);
   const arrays = await evaluate(
     tensors.map((tensor) => tensor.node),
     'read',
@@ -38,6 +41,9 @@ export async function read(...tensors: readonly Tensor[]): Promise<NumberArray[]
  * bytes and arithmetic; with `wgsl`, the text of every distinct kernel.
  */
 export async function explain(tensor: Tensor, options: { readonly wgsl?: boolean } = {}): Promise<string> {
+  checkTensors('explain', { tensor });
+  const { wgsl = false } = optionsOf('explain', options, ['wgsl']);
+  checkFlag('explain', 'wgsl', wgsl);
   const nodes = tapeOf(tensor.node);
   const names = new Map(nodes.map((node, at) => [node, `%${at}`]));
   const lines = nodes.map((node) => {
@@ -49,12 +55,13 @@ export async function explain(tensor: Tensor, options: { readonly wgsl?: boolean
       ` ${node.dtype}[${node.shape}]`
     );
   });
-  const plan = (await currentDevice()).explain(buildGraph([tensor.node]), options);
+  const plan = (await currentDevice()).explain(buildGraph([tensor.node]), { wgsl });
   return [`tape: ${nodes.length} nodes`, ...lines, plan].join('\n');
 }
 
 /** The tape behind a tensor in Graphviz's language: nodes are operations, edges carry values. */
 export function toDot(tensor: Tensor): string {
+  checkTensors('toDot', { tensor });
   const nodes = tapeOf(tensor.node);
   const label = (node: Node) => `${node.operation.key}\\n${node.dtype}[${node.shape}]`;
   const boxes = nodes.map(

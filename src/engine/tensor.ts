@@ -1,6 +1,7 @@
 /** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
+import { checkList, optionsOf, refuse } from './arguments.ts';
 import { assign, disposeNodes } from './assign.ts';
-import { checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
+import { checkDType, checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
 import { shownTensor, type TensorJson, tensorJson } from './show.ts';
@@ -85,6 +86,20 @@ export class Tensor {
   }
 }
 
+/** Throws unless all values are tensors; they come by the names of the arguments. */
+export function checkTensors(operation: string, values: Readonly<Record<string, unknown>>): void {
+  for (const name in values) {
+    if (!(values[name] instanceof Tensor)) refuse(operation, name, values[name], 'a tensor');
+  }
+}
+
+/** Throws unless `values` is a list of tensors. */
+export function checkTensorList(operation: string, name: string, values: readonly unknown[]): void {
+  checkList(operation, name, values, 'tensors');
+  const wrong = values.findIndex((value) => !(value instanceof Tensor));
+  if (wrong >= 0) refuse(operation, `${name}[${wrong}]`, values[wrong], 'a tensor');
+}
+
 /** Records one use of an operation whose shapes have been checked. */
 export function record(operation: Operation, inputs: readonly Tensor[], shape: Shape, dtype: DType): Tensor {
   return new Tensor(
@@ -109,11 +124,12 @@ export function tensor(
   values: NestedNumbers | NumberArray,
   options: { readonly shape?: Shape; readonly dtype?: DType } = {},
 ): Tensor {
+  optionsOf('tensor', options, ['shape', 'dtype']);
   const flat: number[] = [];
-  const typed = ArrayBuffer.isView(values) ? values : undefined;
+  const typed = isNumberArray(values) ? values : undefined;
   const ownShape = typed ? [typed.length] : flatten(values as NestedNumbers, flat, 0);
-  const dtype = options.dtype ?? defaultDType(values);
-  const shape = options.shape ?? ownShape;
+  const { shape = ownShape, dtype = defaultDType(values) } = options;
+  checkDType('tensor', dtype);
   checkShape('tensor', shape);
   const source: ArrayLike<number> = typed ?? flat;
   if (sizeOf(shape) !== source.length) {
@@ -137,6 +153,7 @@ export function tensor(
 
 /** A leaf, which can be assigned later, that starts as a computed value (and takes no memory on the host for it). */
 export function state(initial: Tensor): Tensor {
+  checkTensors('state', { initial });
   const handle = new Tensor(leafNode(initial.shape, initial.dtype));
   handle.node.owner = new WeakRef(handle);
   assign(handle, initial);
@@ -151,15 +168,23 @@ function defaultDType(values: NestedNumbers | NumberArray): DType {
   return typeof first === 'boolean' ? 'bool' : 'f32';
 }
 
+/** A typed array of numbers: not of bigints, and no DataView. */
+function isNumberArray(values: unknown): values is NumberArray {
+  const bigints = values instanceof BigInt64Array || values instanceof BigUint64Array;
+  return ArrayBuffer.isView(values) && !(values instanceof DataView) && !bigints;
+}
+
 function flatten(values: NestedNumbers, out: number[], depth: number): number[] {
   if (typeof values === 'number' || typeof values === 'boolean') {
     out.push(Number(values));
     return [];
   }
   if (!Array.isArray(values)) {
-    throw new TypeError(`tensor: expected numbers, nested lists or a typed array, got ${typeof values}.`);
+    const expectedValues =
+      'numbers, nested lists or a typed array of numbers (convert bigints and bytes first)';
+    refuse('tensor', depth === 0 ? 'values' : 'an entry of values', values, expectedValues);
   }
-  const shapes = values.map((value: NestedNumbers) => flatten(value, out, depth + 1));
+  const shapes = Array.from(values, (value: NestedNumbers) => flatten(value, out, depth + 1));
   const ragged = shapes.find((shape) => shape.join() !== shapes[0].join());
   if (ragged) {
     throw new ShapeError(
@@ -171,17 +196,22 @@ function flatten(values: NestedNumbers, out: number[], depth: number): number[] 
 
 /** One value everywhere (PyTorch's `full`). The number is part of the graph's structure: use `tensor` for what varies. */
 export function full(shape: Shape, value: number, dtype: DType = 'f32'): Tensor {
-  checkShape('full', shape);
-  checkHolds('full', value, dtype);
-  return record(fullOperation(value), [], [...shape], dtype);
+  return filled('full', shape, value, dtype);
 }
 
 export function zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
-  return full(shape, 0, dtype);
+  return filled('zeros', shape, 0, dtype);
 }
 
 export function ones(shape: Shape, dtype: DType = 'f32'): Tensor {
-  return full(shape, 1, dtype);
+  return filled('ones', shape, 1, dtype);
+}
+
+function filled(name: string, shape: Shape, value: number, dtype: DType): Tensor {
+  checkDType(name, dtype);
+  checkShape(name, shape);
+  checkHolds(name, value, dtype);
+  return record(fullOperation(value), [], [...shape], dtype);
 }
 
 function fullOperation(value: number): Operation {
@@ -197,6 +227,7 @@ function fullOperation(value: number): Operation {
 
 /** 0, 1, ..., count - 1. */
 export function arange(count: number, dtype: DType = 'f32'): Tensor {
+  checkDType('arange', dtype);
   checkShape('arange', [count]);
   checkHolds('arange', Math.max(count - 1, 0), dtype);
   return record(arangeOperation, [], [count], dtype);

@@ -36,8 +36,12 @@ export function buildModel(spec: ModelSpec, generator: Generator): Module {
   if (missing.length > 0) {
     throw new Error(`The model, a ${spec.family}, is described without ${missing.join(', ')}.`);
   }
-  if (spec.family === 'resnet') return resnet(spec, generator);
-  return spec.family === 'vgg' ? vgg(spec, generator) : mlp(spec, generator);
+  if (spec.family === 'resnet') return resnet(fieldsOf(spec), generator);
+  return spec.family === 'vgg' ? vgg(fieldsOf(spec), generator) : mlp(fieldsOf(spec), generator);
+}
+
+function fieldsOf<Spec extends ModelSpec>({ family, ...fields }: Spec): Omit<Spec, 'family'> {
+  return fields;
 }
 
 /** The models that the command line knows by name, for images of [channels, height, width]. */

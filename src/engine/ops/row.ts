@@ -4,6 +4,7 @@
  * Operands broadcast as in NumPy; the expansion is an operation of its own, so its gradient (a sum) is undone once,
  * there, and no rule thinks of shapes. A plain number takes the other operand's dtype.
  */
+import { refuse } from '../arguments.ts';
 import { checkHolds, type DType, type NumberArray, numericDTypes, referenceArray } from '../dtype.ts';
 import { broadcastShapes, formatShape, sameShape, sizeOf } from '../shape.ts';
 import type { GradientRule, Operation } from '../tape.ts';
@@ -95,12 +96,9 @@ export function checkNumber(operation: string, value: number, tensors: readonly 
 }
 
 /** Throws unless every operand is a tensor or a number (untyped JavaScript can pass anything). */
-function checkOperands(operation: string, operands: readonly unknown[]): void {
+export function checkOperands(operation: string, operands: readonly unknown[]): void {
   const wrong = operands.findIndex((operand) => !(operand instanceof Tensor) && typeof operand !== 'number');
-  if (wrong < 0) return;
-  const came = operands[wrong];
-  const what = came === null ? 'null' : typeof came === 'string' ? JSON.stringify(came) : typeof came;
-  throw new TypeError(`${operation}: operand ${wrong + 1} is ${what}; expected a tensor or a number.`);
+  if (wrong >= 0) refuse(operation, `operand ${wrong + 1}`, operands[wrong], 'a tensor or a number');
 }
 
 export function operandTo(operand: Operand, shape: readonly number[], dtype: DType): Tensor {

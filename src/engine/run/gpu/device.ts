@@ -1,5 +1,6 @@
 /** The WebGPU executor: keeps plans by structure, and runs one as a single pass of prepared dispatches. */
 import type { AdapterClass, Choices } from '../../../kernels/family.ts';
+import { refuse } from '../../arguments.ts';
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../../device.ts';
 import { fromDeviceBytes } from '../../dtype.ts';
 
@@ -11,6 +12,7 @@ import { allOn, type Switches } from '../../plan/switches.ts';
 import { type DeviceValue, type Node, presentValue } from '../../tape.ts';
 import { ErrorGuard } from './errors.ts';
 import { GpuStopwatch } from './gpu-stopwatch.ts';
+import { checkDeviceOptions, type GpuDeviceOptions } from './options.ts';
 import { PipelineCache } from './pipelines.ts';
 import { BufferPool, type PooledBuffer } from './pool.ts';
 import { PreparedPlan } from './prepared-plan.ts';
@@ -19,18 +21,7 @@ import { Slots } from './slots.ts';
 import { Staging } from './staging.ts';
 import { Storages } from './storage.ts';
 import { Uploads } from './uploads.ts';
-import { VariantChooser, type VariantOptions, type VariantsByKey } from './variants.ts';
-
-export interface GpuDeviceOptions extends VariantOptions {
-  readonly name: string;
-  readonly adapterClass: AdapterClass;
-  /** Told how many of a plan's new kernels are compiled, from 0 on: the first step of a large model takes seconds. */
-  readonly onCompile?: (done: number, total: number) => void;
-  /** Told of what is waited for: that many launches. */
-  readonly onWait?: (work: Promise<unknown>, launches: number) => void;
-  /** For measuring what the planner gains: what is turned off. */
-  readonly switches?: Partial<Switches>;
-}
+import { VariantChooser, type VariantsByKey } from './variants.ts';
 
 /** Graphs whose plans are kept at a time; the least recently used goes first. */
 const maxPlans = 256;
@@ -59,6 +50,8 @@ export class GpuDevice implements Device {
   #dispatches = 0;
 
   constructor(gpu: GPUDevice, options: GpuDeviceOptions) {
+    if (typeof gpu?.createBuffer !== 'function') refuse('GpuDevice', 'gpu', gpu, 'a GPUDevice');
+    checkDeviceOptions('GpuDevice', options);
     this.gpu = gpu;
     this.name = options.name;
     this.adapterClass = options.adapterClass;
