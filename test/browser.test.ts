@@ -1,12 +1,15 @@
 /** The engine in a page: a step that penalises a gradient, on WebGPU in headless Chromium, against the reference. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import chromium, { inflate } from '@sparticuz/chromium';
+import { createBrotliDecompress } from 'node:zlib';
+import chromium from '@sparticuz/chromium';
 import { build } from 'esbuild';
+import { unpackTar } from 'modern-tar/fs';
 import { type Browser, chromium as playwright } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { penaltyStep, referenceValues, relativeError } from '../src/cli/self-check.ts';
@@ -110,11 +113,11 @@ async function startChromium(): Promise<Browser> {
  * common temporary folder, as the package would: what lies there may be another user's, or half written.
  */
 async function unpackChromium(folder: string): Promise<string> {
-  const archives = join(dirname(fileURLToPath(import.meta.resolve('@sparticuz/chromium'))), '..', 'bin');
+  const libraries = resolve('node_modules/@sparticuz/chromium/bin/al2023.tar.br');
+  await pipeline(createReadStream(libraries), createBrotliDecompress(), unpackTar(join(folder, 'al2023')));
   const before = process.env.TMPDIR;
   process.env.TMPDIR = folder;
   try {
-    await inflate(join(archives, 'al2023.tar.br'));
     return await chromium.executablePath();
   } finally {
     if (before === undefined) delete process.env.TMPDIR;

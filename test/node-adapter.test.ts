@@ -1,11 +1,11 @@
-/** Which adapter Node gets, and the packaged driver: unpacking, and children that start with nothing. */
+/** Which adapter Node gets, and what children get that start with nothing. */
 import { execFile } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isSoftwareAdapter } from '../src/engine/adapter-info.ts';
 import { parseAdapterChoice, requestNodeAdapter } from '../src/engine/node.ts';
 import { swiftShaderFiles, unpackSwiftShader } from '../src/engine/swiftshader.ts';
@@ -63,18 +63,22 @@ describe('a machine with a GPU (simulated)', () => {
     description: 'driver 5',
   };
 
+  /** Stands in for a driver: a manifest that names a library which is there. */
+  const manifest = join(scratch, 'gpu.json');
+  beforeAll(() => writeFileSync(manifest, '{ "ICD": { "library_path": "libm.so.6" } }'));
+
   /** Stands in for Dawn where the system's drivers offer `system`, the fastest first. */
   const simulate = (system: (typeof gpu)[]) => {
     const create = (options: string[]) => ({
       requestAdapter: async () => {
-        const visible = process.env.VK_DRIVER_FILES === '/gpu.json' ? system : [swiftShader];
+        const visible = process.env.VK_DRIVER_FILES === manifest ? system : [swiftShader];
         const wanted = options.find((option) => option.startsWith('adapter='))?.slice('adapter='.length);
         const info = wanted ? visible.find(({ device }) => device.includes(wanted)) : visible[0];
         if (!info) throw new Error('no suitable backends found');
         return { info };
       },
     });
-    vi.stubEnv('VK_DRIVER_FILES', '/gpu.json');
+    vi.stubEnv('VK_DRIVER_FILES', manifest);
     vi.doMock('webgpu', () => ({ create, globals: {} }));
   };
   afterEach(() => {
@@ -103,59 +107,6 @@ describe('a machine with a GPU (simulated)', () => {
     const result = await requestNodeAdapter('software');
     expect(result).toMatchObject({ kind: 'software', name: 'ss', source: 'packaged' });
     expect(result.reason).toBe('The system offers no software driver to Vulkan.');
-  });
-});
-
-describe('unpacking', () => {
-  test('fills a new folder and leaves nothing else there', () => {
-    const folder = fresh('cache');
-    expect(unpackSwiftShader(archive, [folder])).toBe(folder);
-    expect(readdirSync(folder).sort()).toEqual([...swiftShaderFiles].sort());
-    const [loader, driver, manifest] = swiftShaderFiles.map((name) => readFileSync(join(folder, name)));
-    expect([loader, driver].map((file) => file?.subarray(1, 4).toString())).toEqual(['ELF', 'ELF']);
-    expect(JSON.parse(String(manifest))).toMatchObject({ ICD: { library_path: './libvk_swiftshader.so' } });
-  });
-
-  test.each(swiftShaderFiles)('replaces %s, if missing, cut off or altered', (name) => {
-    const folder = unpackSwiftShader(archive, [fresh('cache')]);
-    const file = join(folder, name);
-    const intact = readFileSync(file);
-    const altered = Buffer.from(intact);
-    altered.writeUInt8(intact.readUInt8(60) ^ 1, 60);
-    for (const spoil of [
-      () => writeFileSync(file, altered),
-      () => writeFileSync(file, intact.subarray(0, 50)),
-      () => rmSync(file),
-    ]) {
-      spoil();
-      unpackSwiftShader(archive, [folder]);
-      expect(readFileSync(file).equals(intact)).toBe(true);
-    }
-  });
-
-  test('takes the next folder where one cannot be written', () => {
-    const file = fresh('file');
-    writeFileSync(file, '');
-    const folder = fresh('cache');
-    expect(unpackSwiftShader(archive, [join(file, 'cache'), folder])).toBe(folder);
-    expect(() => unpackSwiftShader(archive, [join(file, 'cache')])).toThrow(
-      /unpacked anywhere .*ENOTDIR.*writable/,
-    );
-  });
-
-  test.runIf(process.getuid?.() === 0)('takes no folder that another user owns', () => {
-    const folder = fresh('planted');
-    mkdirSync(folder);
-    chownSync(folder, 12345, 12345);
-    expect(() => unpackSwiftShader(archive, [folder])).toThrow(`${folder} belongs to another user`);
-  });
-
-  test('a broken archive is named, with the cure', () => {
-    const broken = fresh('swiftshader.tar.br');
-    const cure = `${broken} cannot be used (`;
-    expect(() => unpackSwiftShader(broken, [fresh('cache')])).toThrow(cure);
-    writeFileSync(broken, readFileSync(archive).subarray(0, 100_000));
-    expect(() => unpackSwiftShader(broken, [fresh('cache')])).toThrow(cure);
   });
 });
 
@@ -268,10 +219,63 @@ describe.runIf(onLinuxX64)('a child process', () => {
   test('falls back to the reference without the package webgpu, and says so', async () => {
     const found = await request({}, lonelyBundle);
     expect(found.result).toMatchObject({ kind: 'reference', source: 'none' });
-    expect(found.result.reason).toMatch(/package webgpu cannot be loaded .*run `npm install webgpu`/);
+    expect(found.result.reason).toBe(
+      'The optional package webgpu is not installed: run `npm install webgpu`.',
+    );
     await expect(start({ REGRAD_ADAPTER: 'software' }, lonelyBundle)).rejects.toMatchObject({
       stderr: expect.stringContaining("'software' was asked for, but: The optional package webgpu"),
     });
+  });
+
+  test('says of a package webgpu without a binary for the machine that it is installed', async () => {
+    const folder = fresh('project');
+    const file = join(folder, 'child.mjs');
+    mkdirSync(join(folder, 'node_modules', 'webgpu'), { recursive: true });
+    copyFileSync(lonelyBundle, file);
+    writeFileSync(join(folder, 'node_modules', 'webgpu', 'index.js'), "require('./dist/dawn.node');");
+    const { result } = await request({}, file);
+    expect(result).toMatchObject({ kind: 'reference', source: 'none' });
+    expect(result.reason).toMatch(
+      /webgpu is installed, but cannot be loaded \(.*dawn\.node'\): it has binaries/,
+    );
+  });
+
+  test('finds the package webgpu when a bundler was not told to leave it out', async () => {
+    const file = bundle.replace('child-', 'whole-');
+    const stdin = { contents: child, resolveDir: process.cwd() };
+    await build({ stdin, outfile: file, bundle: true, format: 'esm', platform: 'node', minify: true });
+    onTestFinished(() => rmSync(file));
+    expect((await request({}, file)).values).toEqual([1, 2, 5, 10]);
+  });
+
+  test('lets Dawn write nothing where a Vulkan loader lists no driver, or drivers that are not there', async () => {
+    const folder = unpackSwiftShader(archive, [fresh('system')]);
+    const [driver, gone] = [join(folder, 'vk_swiftshader_icd.json'), join(folder, 'gone.json')];
+    writeFileSync(gone, '{ "ICD": { "library_path": "./libvulkan_gone.so" } }');
+    writeFileSync(join(folder, 'damaged.json'), '{ "ICD": ');
+    const alien = join(scratch, 'lvp_icd.json');
+    writeFileSync(alien, '{ "ICD": { "library_path": "libm.so.6" } }');
+    for (const [drivers, source, complaints] of [
+      [join(folder, 'no.json'), 'packaged', /^$/],
+      [gone, 'packaged', /^$/],
+      [`${gone}:${driver}`, 'system', /^(regrad: .*\(vk_swiftshader_icd.json\).*\n)?$/],
+      [folder, 'system', /^(regrad: .*\n)?$/],
+      [alien, 'packaged', /^regrad: asking .* \(lvp_icd\.json\); if Dawn warns .* harmless\.\n(.*\n)*$/],
+    ] as const) {
+      const env = { LD_LIBRARY_PATH: folder, VK_DRIVER_FILES: drivers };
+      const { stdout, stderr } = await start(env);
+      expect(stderr).toMatch(complaints);
+      expect(JSON.parse(stdout).result, drivers).toMatchObject({ kind: 'software', source });
+    }
+    const home = join(scratch, 'home');
+    const library = join(folder, 'libvk_swiftshader.so');
+    mkdirSync(join(home, 'vulkan', 'icd.d'), { recursive: true });
+    writeFileSync(
+      join(home, 'vulkan', 'icd.d', 'ss.json'),
+      JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: library, api_version: '1.0.5' } }),
+    );
+    const found = await request({ XDG_DATA_HOME: home, REGRAD_ADAPTER: 'software' });
+    expect(found.result, 'listed in a folder of the user').toMatchObject({ source: 'system' });
   });
 
   test('unpacks beside seven others into one folder', async () => {

@@ -5,8 +5,6 @@
  * WebGPU comes from the optional package `webgpu` (Dawn), loaded when first needed. On Linux, Dawn needs a Vulkan
  * loader and a driver; what the system lacks of them, the packaged SwiftShader supplies (see swiftshader.ts).
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { create as createGpu } from 'webgpu';
 import { adapterName, isSoftwareAdapter } from './adapter-info.ts';
 import { type Device, setDeviceProvider } from './device.ts';
@@ -15,8 +13,9 @@ import type { GpuDeviceOptions } from './run/gpu/device.ts';
 import { createGpuDevice } from './run/gpu/request.ts';
 import type { VariantsByKey } from './run/gpu/variants.ts';
 import { ReferenceDevice } from './run/reference.ts';
-import { openSwiftShader, openVulkanLoader } from './swiftshader.ts';
+import { openSwiftShader } from './swiftshader.ts';
 import { VariantFile, variantFilePath } from './variant-file.ts';
+import { announceDrivers, loaderFile, openLibrary, systemDrivers } from './vulkan-drivers.ts';
 
 export const adapterChoices = ['auto', 'hardware', 'software', 'reference'] as const;
 
@@ -179,7 +178,8 @@ function reference(reason: string): AdapterResult {
 async function findAdapter(choice: 'auto' | 'hardware' | 'software'): Promise<AdapterResult> {
   const dawn = await importDawn();
   Object.assign(globalThis, dawn.globals);
-  const system = systemMayAnswer() ? await requestSystem(dawn.create, choice) : undefined;
+  const drivers = systemDriverFiles();
+  const system = drivers === undefined ? undefined : await requestSystem(dawn.create, choice, drivers);
   if (system) return system;
   if (choice === 'hardware') {
     throw new Error(
@@ -192,20 +192,31 @@ async function findAdapter(choice: 'auto' | 'hardware' | 'software'): Promise<Ad
   return describe(adapter, 'packaged', `The system offers ${lacking} to Vulkan.`);
 }
 
+/** Not by a literal, which bundlers follow: Dawn finds its binaries beside its own file, wherever regrad's code went. */
 async function importDawn(): Promise<typeof import('webgpu')> {
+  const name = 'webgpu';
   try {
-    return await import('webgpu');
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
   } catch (error) {
-    const detail = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
-    throw new Error(`The optional package webgpu cannot be loaded (${detail}): run \`npm install webgpu\`.`);
+    const { code, message }: NodeJS.ErrnoException =
+      error instanceof Error ? error : new Error(String(error));
+    if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${name}'`)) {
+      throw new Error('The optional package webgpu is not installed: run `npm install webgpu`.');
+    }
+    const detail = message.split('\n', 1)[0];
+    throw new Error(
+      `The optional package webgpu is installed, but cannot be loaded (${detail}): it has binaries for macOS, ` +
+        'Windows, and Linux with glibc, on x64 and arm64.',
+    );
   }
 }
 
 async function requestSystem(
   create: typeof createGpu,
   choice: 'auto' | 'hardware' | 'software',
+  drivers: string,
 ): Promise<AdapterResult | undefined> {
-  const best = await request(create, dawnOptions);
+  const best = await request(create, dawnOptions, drivers);
   if (!best) return undefined;
   const software = isSoftwareAdapter(best.info);
   if (!software && choice !== 'software') return describe(best, 'system');
@@ -213,22 +224,22 @@ async function requestSystem(
   if (software) return describe(best, 'system', 'The system offers no GPU to Vulkan.');
   for (const name of softwareNames) {
     // Dawn throws where no adapter has the name.
-    const named = await request(create, [...dawnOptions, `adapter=${name}`]).catch(() => null);
+    const named = await request(create, [...dawnOptions, `adapter=${name}`], drivers).catch(() => null);
     if (named) return describe(named, 'system');
   }
   return undefined;
 }
 
-/** Requests the fastest adapter of one new Dawn instance, its Vulkan drivers limited to `driverFile` if given. */
+/** Requests the fastest adapter of one new Dawn instance, its Vulkan drivers limited to `drivers` if there are any. */
 async function request(
   create: typeof createGpu,
   options: string[],
-  driverFile?: string,
+  drivers: string,
 ): Promise<GPUAdapter | null> {
   // The loader reads the variable while the request is made, not while its promise is awaited. It is put back at
   // once, so that later requests and child processes see the system's drivers.
   const before = process.env.VK_DRIVER_FILES;
-  if (driverFile) process.env.VK_DRIVER_FILES = driverFile;
+  if (drivers) process.env.VK_DRIVER_FILES = drivers;
   try {
     const gpu = create(options);
     livingGpus.push(gpu);
@@ -245,32 +256,16 @@ function describe(adapter: GPUAdapter, source: 'system' | 'packaged', reason?: s
   return { kind, adapter, name: adapterName(info), driver: info.description, source, reason };
 }
 
-let systemLoader: boolean | undefined;
-
 /**
- * Whether the system may have a driver. On Linux that takes a Vulkan loader; a driver without one, as containers with
- * a GPU often are, is reached through the packaged loader. Dawn, asked in vain, would complain on stderr.
+ * What `VK_DRIVER_FILES` must name for the system's drivers; undefined if it offers none. A driver without a Vulkan
+ * loader, as containers with a GPU often are, is reached through the packaged loader. Elsewhere than on Linux Dawn
+ * knows best.
  */
-function systemMayAnswer(): boolean {
-  if (process.platform !== 'linux') return true;
-  // Asked once: the packaged loader, when open, answers to the same name.
-  systemLoader ??= openVulkanLoader();
-  if (systemLoader) return true;
-  const listed = driversAreListed();
-  if (listed) openSwiftShader();
-  return listed;
-}
-
-/** Whether a Vulkan loader would find the manifest of any driver. */
-function driversAreListed(): boolean {
-  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, VK_ADD_DRIVER_FILES, XDG_DATA_DIRS } = process.env;
-  if (VK_DRIVER_FILES || VK_ICD_FILENAMES || VK_ADD_DRIVER_FILES) return true;
-  const folders = [
-    '/etc',
-    '/usr/local/etc',
-    '/usr/local/share',
-    '/usr/share',
-    ...(XDG_DATA_DIRS?.split(':') ?? []),
-  ];
-  return folders.some((folder) => existsSync(join(folder, 'vulkan', 'icd.d')));
+function systemDriverFiles(): string | undefined {
+  if (process.platform !== 'linux') return '';
+  const drivers = systemDrivers();
+  if (drivers.length === 0) return undefined;
+  if (!openLibrary(loaderFile)) openSwiftShader();
+  announceDrivers(drivers);
+  return drivers.join(':');
 }

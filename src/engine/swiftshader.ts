@@ -3,34 +3,18 @@
  * `@sparticuz/chromium` package and opened inside this process. It needs neither root nor a restart.
  * Linux on x64 only, as the package.
  */
-import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { constants, tmpdir } from 'node:os';
-import { basename, dirname, join, sep } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, join, sep } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
+import { makeFolder } from './make-folder.ts';
+import { loaderFile, openLibrary } from './vulkan-drivers.ts';
 
-const loaderFile = 'libvulkan.so.1';
 const driverFile = 'vk_swiftshader_icd.json';
 
 /** What is needed of the archive: the Vulkan loader, the driver, and the file that tells the loader of the driver. */
 export const swiftShaderFiles = [loaderFile, 'libvk_swiftshader.so', driverFile];
-
-/**
- * Opens a Vulkan loader in this process; Dawn, which asks for it by name, then finds it.
- * @param path a file, or by default the system's own.
- * @returns whether there is one.
- */
-export function openVulkanLoader(path: string = loaderFile): boolean {
-  // Dawn closes the library between attempts; RTLD_NODELETE (0x1000 in glibc, without a name in Node) keeps it.
-  const flags = constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL | 0x1000;
-  try {
-    process.dlopen({ exports: {} }, path, flags);
-    return true;
-  } catch (error) {
-    // Node takes every library for an addon; this complaint comes after the library was opened.
-    return String(error).includes('self-register');
-  }
-}
 
 /**
  * Unpacks the packaged SwiftShader and opens its Vulkan loader.
@@ -46,7 +30,7 @@ export function openSwiftShader(): string {
   }
   const archive = archivePath();
   const folder = unpackSwiftShader(archive, cacheFolders(archive));
-  if (!openVulkanLoader(join(folder, loaderFile))) {
+  if (!openLibrary(join(folder, loaderFile))) {
     throw new Error(
       `The packaged Vulkan loader in ${folder} cannot be opened: is the folder mounted noexec?`,
     );
@@ -57,7 +41,9 @@ export function openSwiftShader(): string {
 function archivePath(): string {
   try {
     const require = createRequire(import.meta.url);
-    return join(dirname(require.resolve('@sparticuz/chromium')), '..', 'bin', 'swiftshader.tar.br');
+    const entry = require.resolve('@sparticuz/chromium');
+    // The module is some folders below build/, as many as the package's version likes; bin/ is beside build/.
+    return join(entry.slice(0, entry.lastIndexOf(join(sep, 'build', sep))), 'bin', 'swiftshader.tar.br');
   } catch {
     throw new Error(
       'The package @sparticuz/chromium is not installed: run `npm install @sparticuz/chromium`.',
@@ -97,7 +83,9 @@ export function unpackSwiftShader(archive: string, folders: readonly string[]): 
 
 function readArchive(archive: string): [name: string, bytes: Buffer][] {
   try {
-    const entries = readTar(brotliDecompressSync(readFileSync(archive)));
+    // It holds 7 MB.
+    const tar = brotliDecompressSync(readFileSync(archive), { maxOutputLength: 2 ** 26 });
+    const entries = readTar(tar);
     return swiftShaderFiles.map((name) => {
       const bytes = entries.get(name);
       if (bytes === undefined) throw new Error(`it does not hold ${name}`);
@@ -126,7 +114,7 @@ function readTar(tar: Buffer): Map<string, Buffer> {
 
 /** Code will be loaded from the folder: nobody else may own it (the temporary folder is open to all). */
 function claimFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  makeFolder(folder, 0o755);
   const { uid } = lstatSync(folder);
   if (uid !== 0 && uid !== process.getuid?.()) throw new Error(`${folder} belongs to another user`);
 }

@@ -5,9 +5,10 @@
  * whole; of two that write at once one may lose its additions, which are then measured again.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 import type { VariantStore, VariantsByKey } from './run/gpu/variants.ts';
 
 /** To be raised, with the file's name, when the file's form or the meaning of its keys changes. */
@@ -44,7 +45,7 @@ export class VariantFile implements VariantStore {
     devices[this.#device] = { ...devices[this.#device], ...Object.fromEntries(this.#known) };
     const temporary = `${this.path}.${randomBytes(4).toString('hex')}.tmp`;
     try {
-      mkdirSync(dirname(this.path), { recursive: true });
+      makeFolder(dirname(this.path));
       writeFileSync(temporary, `${JSON.stringify({ format, devices }, null, 2)}\n`, { flush: true });
       renameSync(temporary, this.path);
     } catch (error) {

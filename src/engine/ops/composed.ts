@@ -2,25 +2,11 @@
 import { formatShape, normalizeDim, type Shape, ShapeError, sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkChannels, checkFloat } from './checks.ts';
-import { add, div, erf, exp, log, mul, neg, pow, rsqrt, sigmoid, square, sub, tanh } from './elementwise.ts';
+import { add, div, exp, log, mul, neg, rsqrt, square, sub } from './elementwise.ts';
 import { oneHot } from './indexing.ts';
 import { reshape } from './movement.ts';
 import { max, mean, sum } from './reduction.ts';
 import { greaterEqual, less, logicalAnd, notEqual, where } from './selection.ts';
-
-/** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
-export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
-  checkFloat('gelu', x);
-  if (approximate === 'none') return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
-  const inner = mul(add(x, mul(pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI));
-  return mul(mul(x, 0.5), add(tanh(inner), 1));
-}
-
-/** x sigmoid(x). */
-export function silu(x: Tensor): Tensor {
-  checkFloat('silu', x);
-  return mul(x, sigmoid(x));
-}
 
 /** exp(x) / sum(exp(x)) along one dim. */
 export function softmax(x: Tensor, dim = -1): Tensor {
