@@ -27,7 +27,7 @@ function reductionOperation(
     key: `${name}(${dims})`,
     gradients: [gradient],
     reference: ([x], entry) => foldElements(x, entry, dims, fold.initial(entry.dtype), fold.reference),
-    lowering: { kind: 'reduction', dims, initial: fold.initial, combine: fold.combine },
+    lowering: { kind: 'reduction', dims, initial: fold.initial, combine: fold.combine, adds: fold.adds },
   };
 }
 
@@ -118,7 +118,7 @@ export function sum(x: Tensor, dims?: Dims, keepDim = false): Tensor {
   const operation = reductionOperation(
     'sum',
     list,
-    { initial: () => 0, combine: (a, b) => `${a} + ${b}`, reference: (a, b) => a + b },
+    { initial: () => 0, combine: (a, b) => `${a} + ${b}`, adds: true, reference: (a, b) => a + b },
     (g, [input]) => expand(reshape(g, keptShape(input.shape, list)), input.shape),
   );
   return reduce(x, operation, list, keepDim);
