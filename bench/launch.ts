@@ -53,7 +53,7 @@ export async function prepareKernel(
       }
     };
     const time = timer(gpu, memory, encode, output);
-    await time(1);
+    await toldWhileWaiting(kernel.name, time(1));
     return { time, output: () => contents(gpu, output), destroy: () => memory.destroy() };
   };
   try {
@@ -62,6 +62,21 @@ export async function prepareKernel(
     memory.destroy();
     throw error;
   }
+}
+
+/** Milliseconds between two lines on a first launch that does not end. */
+const patience = 10_000;
+
+/** A kernel that loops for ever cannot be stopped by us: the person is told what the bench waits for. */
+export async function toldWhileWaiting<Result>(name: string, launch: Promise<Result>): Promise<Result> {
+  const began = performance.now();
+  const timer = setInterval(() => {
+    const seconds = Math.round((performance.now() - began) / 1000);
+    console.error(
+      `${name}: no result for ${seconds} s; if the kernel may loop for ever, end the bench (Ctrl-C).`,
+    );
+  }, patience);
+  return launch.finally(() => clearInterval(timer));
 }
 
 interface Compiled {

@@ -2,8 +2,9 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { customCases, isModulePath, loadCustomCases } from '../bench/custom-kernel.ts';
+import { toldWhileWaiting } from '../bench/launch.ts';
 
 const kernel = { source: 'fn main() {}', workgroups: [1, 1, 1], flops: 8 };
 
@@ -92,4 +93,27 @@ describe('loadCustomCases', () => {
     expect(isModulePath('matmul')).toBe(false);
     expect(isModulePath('no-such-file.ts')).toBe(false);
   });
+});
+
+it('a first launch that does not end is told of', async () => {
+  vi.useFakeTimers();
+  const told = vi.spyOn(console, 'error').mockReturnValue();
+  onTestFinished(() => {
+    vi.useRealTimers();
+    told.mockRestore();
+  });
+  let end = (_: number): void => undefined;
+  const work = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+  const launch = toldWhileWaiting('mine', work);
+  await vi.advanceTimersByTimeAsync(25_000);
+  expect(told.mock.calls.flat()).toEqual([
+    'mine: no result for 10 s; if the kernel may loop for ever, end the bench (Ctrl-C).',
+    'mine: no result for 20 s; if the kernel may loop for ever, end the bench (Ctrl-C).',
+  ]);
+  end(3);
+  expect(await launch).toBe(3);
+  await vi.advanceTimersByTimeAsync(25_000);
+  expect(told).toHaveBeenCalledTimes(2);
 });

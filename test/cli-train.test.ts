@@ -1,5 +1,5 @@
 /** `regrad train` as people call it, on the shipped digits. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -274,12 +274,18 @@ describe('regrad train', () => {
       else child.kill(signal);
       await once(child, 'exit');
       expect(child.exitCode, errors).toBe(130);
-      const [, step] =
-        /^interrupted after step (\d+); continue with: regrad train --resume \S*run\n$/m.exec(errors) ?? [];
+      const [, step, again] =
+        /^interrupted after step (\d+); continue with: (node scripts\/regrad\.mjs train --resume \S*run)\n$/m.exec(
+          errors,
+        ) ?? [];
       expect(Number(step), errors).toBeGreaterThan(0);
       expect(await readdir(join(out, 'checkpoints'))).toContain(`step-${step.padStart(6, '0')}`);
       expect(await readdir(out)).not.toContain('lock');
-      const resumed = regrad(['train', '--resume', out, '--adapter', 'reference']);
+      const resumed = spawnSync(`${again} --adapter reference`, {
+        shell: true,
+        env: { PATH: process.env.PATH ?? '' },
+        encoding: 'utf8',
+      });
       expect(resumed.status, resumed.stderr).toBe(0);
       expect(resumed.stderr).toContain(`continuing after step ${step} of 600\n`);
       expect(await numbersOf(out)).toEqual(await numbersOf(whole));

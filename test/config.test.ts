@@ -257,6 +257,30 @@ describe('configuration files', () => {
       /run\.yaml: this is not YAML: Map keys must be unique at line 2, column 1\.$/,
     ],
     ['bad indentation', 'a:\n  b: 1\n c: 2\n', /run\.yaml: this is not YAML: .* at line \d, column \d+\.$/],
+    [
+      'an alias of itself',
+      'model: &a\n  b: *a\n',
+      /run\.yaml: this is not a configuration: an alias \(\*\) stands/,
+    ],
+    [
+      'a list of itself',
+      'model: &a [*a]\n',
+      /run\.yaml: this is not a configuration: an alias \(\*\) stands/,
+    ],
+    ['aliases without end', bomb, /run\.yaml: this is not a configuration: Excessive alias count .*\.$/],
+    [
+      'an alias of nothing',
+      'seed: *x\n',
+      /run\.yaml: this is not a configuration: Unresolved alias .*: x\.$/,
+    ],
+    ['the key __proto__', '__proto__: {}\n', /run\.yaml: .* a key cannot be named __proto__\.$/],
+    ['the key __proto__ below', 'norms: { __proto__: 1 }\n', /a key cannot be named __proto__\.$/],
+    [
+      'deep lists',
+      `model: ${'['.repeat(1e4)}`,
+      /run\.yaml: this is not a configuration: it is nested too deeply\.$/,
+    ],
+    ['a deep mapping', deep, /run\.yaml: this is not a configuration: it is nested too deeply\.$/],
     ['nothing', '', /run\.yaml: expected a mapping of keys to values, but it is null\.$/],
     ['a list', '- 1\n', /run\.yaml: expected a mapping of keys to values, but it is \[1\]\.$/],
     ['an unknown key', 'sede: 1\n', /run\.yaml: "sede" is not a key; did you mean "seed"\?$/],
@@ -273,6 +297,14 @@ describe('configuration files', () => {
     await expect(readConfigFile(folder)).rejects.toThrow(/it is a folder, but a file was expected\.$/);
   });
 });
+
+const deep = `model: ${Array.from({ length: 2000 }, (_, at) => `${'\n'.padEnd(at + 2)}a:`).join('')}`;
+
+/** Nine times nine times ... nothing. */
+const bomb = Array.from('abcdefgh', (name, at) => {
+  const below = at === 0 ? 'x' : `*${'abcdefgh'[at - 1]}`;
+  return `${name}: &${name} [${new Array(9).fill(below)}]\n`;
+}).join('');
 
 describe('sources of a configuration', () => {
   it('win over the ones before, key by key', () => {

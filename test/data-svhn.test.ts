@@ -177,6 +177,14 @@ describe('parseMat', () => {
     expect([...found]).toEqual([['a', { dims: [1, 2], values: [-1, 5] }]]);
   });
 
+  it('passes over a few bytes behind the last array', async () => {
+    const whole = matFile([matArray('a', 'uint8', [1, 1], [7])]);
+    for (const rest of [[0], [10], [26], [0, 0], [13, 10], [0, 0, 0, 0, 0, 0, 0]]) {
+      const found = await parseMat(Buffer.concat([whole, Uint8Array.from(rest)]), 'it');
+      expect([...found.keys()]).toEqual(['a']);
+    }
+  });
+
   it('never takes a cut-off file for a whole one', async () => {
     const whole = matFile([
       matArray('a', 'uint16', [2, 2], [1, 2, 3, 4]),

@@ -89,6 +89,12 @@ describe('Tiny-ImageNet', () => {
     expect((await load(join(folder, 'tiny-imagenet-200'))).train.images).toEqual(train.images);
   });
 
+  it('is read past what macOS notes on the files', async () => {
+    const notes = ['train/n00000001/images/._n00000001_0.JPEG', 'val/images/._val_0.JPEG', '._wnids.txt'];
+    const { folder } = await makeTinyImagenet(Object.fromEntries(notes.map((path) => [path, 'notes'])));
+    expect((await load(folder)).train.count).toBe(5);
+  });
+
   it('is read from its archive, named or in a folder', async () => {
     const { folder, pixels } = await makeTinyImagenet();
     const { train, test } = await load(folder);
@@ -247,9 +253,24 @@ describe('Tiny-ImageNet', () => {
     Object.fromEntries(Object.entries(files).map(([path, body]) => [`tiny-imagenet-200/${path}`, body])),
   );
   const at = archive.indexOf(jpegMiddle(files['train/n00000001/images/n00000001_0.JPEG']));
+  // Bit 0 of the flags in the archive's directory; what is stored would have to be longer.
+  const deflated = 8;
+  const encrypted = Buffer.from(archive);
+  for (
+    let entry = encrypted.indexOf('PK\x01\x02');
+    entry >= 0;
+    entry = encrypted.indexOf('PK\x01\x02', entry + 1)
+  ) {
+    if (encrypted.readUInt16LE(entry + 10) === deflated) encrypted[entry + 8] |= 1;
+  }
   it.each<[string, Uint8Array | string, RegExp]>([
     ['cut off', archive.subarray(0, -40), /not a sound zip archive \(.*\); fetch it again/],
     ['empty', '', /not a sound zip archive/],
+    [
+      'encrypted',
+      encrypted,
+      /words\.txt|wnids\.txt: it is encrypted; unpack the archive with its password, and name the folder\.$/,
+    ],
     ['no zip', 'x'.repeat(1000), /not a sound zip archive/],
     [
       'damaged in one byte',

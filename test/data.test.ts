@@ -1,5 +1,6 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { ImageSet } from '../src/experiments/data/image-set.ts';
 import { loadDataset } from '../src/experiments/data/load-dataset.ts';
@@ -93,6 +94,18 @@ describe('loadDataset', () => {
     expect(Array.from(test.images)).toEqual(Array.from({ length: 16 }, (_, i) => i));
     expect(mean[0]).toBeCloseTo(11.5 / 255, 12);
     expect(std[0]).toBeCloseTo(Math.sqrt((24 ** 2 - 1) / 12) / 255, 12);
+  });
+
+  it('reads IDX files with a dot in their names, beside folders of the official ones', async () => {
+    const folder = await makeFolder();
+    await mkdir(join(folder, 'train-images-idx3-ubyte'));
+    await put(folder, 'train-images.idx3-ubyte', idxImages(1, 2, 4));
+    await put(folder, 'train-labels.idx1-ubyte', idxLabels([5]));
+    await put(folder, 't10k-images.idx3-ubyte.gz', gzipSync(idxImages(2, 2, 4)));
+    await put(folder, 't10k-labels-idx1-ubyte', idxLabels([1, 2]));
+    await put(folder, '._t10k-images-idx3-ubyte', 'notes of macOS');
+    const { train, test } = await loadDataset(`mnist:${folder}`);
+    expect([train, test].map(({ labels }) => Array.from(labels))).toEqual([[5], [1, 2]]);
   });
 
   it('prefers the official IDX files to a cut-down set beside them', async () => {

@@ -1,9 +1,15 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { readBytes, readProblem, writeFileAtomic, writeProblem } from '../src/experiments/files.ts';
+import {
+  clearLeftovers,
+  readBytes,
+  readProblem,
+  writeFileAtomic,
+  writeProblem,
+} from '../src/experiments/files.ts';
 import { makeFolder, put } from './data-files.ts';
 
 describe('files', () => {
@@ -33,6 +39,25 @@ describe('files', () => {
     if (existsSync('/proc')) {
       await expect(writeFileAtomic('/proc/x', 'x')).rejects.toThrow(/nothing can be made in \/proc; choose/);
     }
+  });
+
+  it('clears what was left half-written, once nobody can be writing it', async () => {
+    const folder = await makeFolder();
+    const names = [
+      'a.json.0123abcd.tmp',
+      'run.partial-0123abcd',
+      'b.json.ffffffff.tmp',
+      'mine.tmp',
+      'a.json',
+    ];
+    for (const name of names) await put(folder, name, 'x');
+    const longAgo = new Date(Date.now() - 7_200_000);
+    for (const name of names.filter((each) => !each.startsWith('b'))) {
+      await utimes(join(folder, name), longAgo, longAgo);
+    }
+    await clearLeftovers(folder);
+    expect((await readdir(folder)).sort()).toEqual(['a.json', 'b.json.ffffffff.tmp', 'mine.tmp']);
+    await clearLeftovers(join(folder, 'none'));
   });
 
   it('decompresses a file whose name ends in .gz, and no other', async () => {

@@ -33,3 +33,18 @@ it.each([
   const model = buildModel(namedModel(name, 6, shape), createGenerator(0));
   expect(model.forward(zeros([2, ...shape])).shape).toEqual([2, 6]);
 });
+
+it.each([
+  ['mlp[999999999]', /^The model, a mlp, has a width of 999999999; expected 1 to 65536\.$/],
+  ['mlp[8,0]', /a width of 0; expected 1 to/],
+  ['resnet[8,99999999]', /^The model, a resnet, has a width of 99999999; expected 1 to 65536\.$/],
+  ['resnet[8]x[100000]', /^The model, a resnet, has 100000 layers or blocks; expected 1000 at most\.$/],
+  [`mlp[${new Array(1001).fill(2)}]`, /^The model, a mlp, has 1001 layers or blocks/],
+])('%s is refused', (name, sentence) => {
+  expect(() => buildModel(namedModel(name, 10, [1, 8, 8]), createGenerator(0))).toThrow(sentence);
+});
+
+it('a described vgg of a slip of the hand is refused', () => {
+  const spec = { family: 'vgg', plan: [8, 'M', 1e9], hidden: [4], classes: 3, size: 8 } as const;
+  expect(() => buildModel(spec, createGenerator(0))).toThrow(/a vgg, has a width of 1000000000; expected/);
+});

@@ -1,7 +1,14 @@
 /** Weights to bytes and back. */
 import { expect, test } from 'vitest';
 import { createGenerator, read } from '../src/engine/index.ts';
-import { loadWeights, parseSafetensors, resnet, saveWeights } from '../src/nn/index.ts';
+import {
+  BatchNorm2d,
+  loadWeights,
+  parseSafetensors,
+  resnet,
+  saveWeights,
+  serializeSafetensors,
+} from '../src/nn/index.ts';
 
 const specification = { widths: [3, 4], blocks: [1, 1], classes: 5, channels: 1 };
 
@@ -22,4 +29,30 @@ test('weights of another architecture are refused with their names', async () =>
   expect(() => loadWeights(model, bytes, { origin: 'other.safetensors' })).toThrow(
     /layer2\.0\.conv1\.weight/,
   );
+});
+
+test('weights of before PyTorch 0.4.1 lack the count of batches, which stays as it is', async () => {
+  const model = resnet(specification, createGenerator(1));
+  const { tensors } = parseSafetensors(await saveWeights(model));
+  const counts = [...tensors.keys()].filter((name) => name.endsWith('.num_batches_tracked'));
+  for (const name of counts) tensors.delete(name);
+  expect(counts.length).toBeGreaterThan(3);
+  expect(loadWeights(model, serializeSafetensors(tensors))).toEqual({ missing: counts, unexpected: [] });
+  const last = [...tensors.keys()].findLast((name) => name.endsWith('.bias')) ?? '';
+  tensors.delete(last);
+  expect(() => loadWeights(model, serializeSafetensors(tensors))).toThrow(
+    `Missing: ${last}. Unexpected: none.`,
+  );
+});
+
+test.each([5_000_000_000n, -5_000_000_000n, 2n ** 31n])('the count %d is refused by name', async (count) => {
+  const model = new BatchNorm2d(2);
+  const { tensors } = parseSafetensors(await saveWeights(model));
+  const loadCount = (value: bigint) => {
+    tensors.set('num_batches_tracked', { dtype: 'I64', shape: [], data: BigInt64Array.of(value) });
+    return loadWeights(model, serializeSafetensors(tensors));
+  };
+  expect(() => loadCount(count)).toThrow(/"num_batches_tracked": .*the number -?\d+ is no i32/);
+  loadCount(7n);
+  expect(await model.batchesTracked.item()).toBe(7);
 });

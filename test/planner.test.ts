@@ -282,10 +282,10 @@ describe.skipIf(!gpu)('what goes wrong on a device', () => {
     expect(() => full([2 ** 17, 2 ** 16], 1.5)).toThrow('has 8589934592 elements');
   });
 
-  async function otherDevice(): Promise<GpuDevice> {
+  async function otherDevice(name = 'another device'): Promise<GpuDevice> {
     const { adapter, kind } = await requestNodeAdapter();
     if (!adapter || kind === 'reference') throw new Error('There was an adapter before.');
-    return createGpuDevice(adapter, { name: 'another device', adapterClass: kind });
+    return createGpuDevice(adapter, { name, adapterClass: kind });
   }
 
   it('a value that lies on another device is named as such', async () => {
@@ -298,6 +298,17 @@ describe.skipIf(!gpu)('what goes wrong on a device', () => {
     );
     setDevice(reference);
     await expect(add(x, 1).data()).rejects.toThrow(/shape \[2\] lies on a GPU device; read it there/);
+    other.destroy();
+  });
+
+  it('a value that lies on another device of the same name is told from it', async () => {
+    const other = await otherDevice(device.name);
+    setDevice(other);
+    const x = await square(tensor([1, 2])).run();
+    setDevice(device);
+    await expect(add(x, 1).data()).rejects.toThrow(
+      /shape \[2\] lies on another device of the name test GPU, not on this one; read it there/,
+    );
     other.destroy();
   });
 

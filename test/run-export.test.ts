@@ -1,5 +1,5 @@
 /** Exports, read back by readers written from the formats' definitions, and listings of runs. */
-import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -282,7 +282,7 @@ describe('regrad export', () => {
       'an empty file of metrics',
       (f) => truncate(join(f, 'metrics.jsonl'), 0),
       ['--csv', '--npz'],
-      /has no metrics yet; there is nothing to export/,
+      /metrics\.jsonl was changed: .* has 0 bytes, but had \d+ when it was written\./,
     ],
     [
       'metrics with a line that is no JSON',
@@ -300,7 +300,7 @@ describe('regrad export', () => {
       'a result that is none',
       (f) => writeFile(join(f, 'result.json'), '{"status":"great"}'),
       ['--csv'],
-      /result\.json is not as regrad writes it at "status"; the run is damaged\.$/,
+      /result\.json is not as regrad writes it at "status"; the run is damaged: restore/,
     ],
   ])('refuses a run with %s, and writes nothing', async (_, harm, formats, sentence) => {
     const folder = await runIn(await makeFolder());
@@ -324,7 +324,7 @@ describe('regrad export', () => {
     const folder = await runIn(await makeFolder());
     await put(folder, 'file', '');
     expect(await refusal(addExport, ['export', folder, '--csv', join(folder, 'file', 'x.csv')])).toMatch(
-      /^Could not write .*x\.csv: there is no folder .*file; create it first\.$/,
+      /^Could not create the folder .*file: a file of that name is there\.$/,
     );
     expect(await refusal(addExport, ['export', folder, '--csv', folder])).toMatch(
       /^Could not write .* is a folder/,
@@ -367,12 +367,27 @@ describe('the store of runs', () => {
     const table = await called(addRuns, ['runs', root]);
     expect(table.trimEnd().split('\n')).toHaveLength(2 + 5);
     expect(table).toMatch(
-      /^\| LB +\| resnet\[2\] \| made-up \| +0 \| finished +\| 6 of 6 \| +[\d.]+ \| +[\d.]+ \| \S+ \|$/m,
+      /^\| 20\d\d-\d\d-\d\d \d\d:\d\d \| LB +\| resnet\[2\] \| made-up \| +[\d.]+ \| +\| +0 \| finished +\| 6 of 6 \| +[\d.]+ \| +[\d.]+ \| \S+ \|$/m,
     );
     expect(table).toMatch(/\| interrupted \| 2 of 6 \|/);
     const lines = (await called(addRuns, ['runs', root, '--json'])).trimEnd().split('\n');
     const statuses = lines.map((line) => JSON.parse(line).status).sort();
     expect(statuses).toEqual(['damaged', 'diverged', 'finished', 'interrupted', 'interrupted']);
+  });
+
+  it('lists runs in the folders below', async () => {
+    const root = await makeFolder();
+    const penalty = { method: 'GN', lambda: 0.25, learningRate: 0.125 } as const;
+    const folders = [
+      await runIn(join(root, 'sweep'), penalty),
+      await runIn(join(root, 'deep', 'er')),
+      await runIn(root),
+    ];
+    // What is below a run is none of the store's.
+    await cp(folders[2], join(folders[0], 'inside'), { recursive: true });
+    const lines = (await called(addRuns, ['runs', root, '--json'])).trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).folder).sort()).toEqual(folders.sort());
+    expect(await called(addRuns, ['runs', root])).toMatch(/\| GN +\| .*\| +0\.125 \| 0\.25 \|/);
   });
 
   it('compares two runs, by folder or by name', async () => {

@@ -365,12 +365,40 @@ describe('a run that was stopped after 7 of 11 updates', () => {
     [
       'with a damaged environment.json',
       (f) => writeFile(join(f, 'environment.json'), '{"dev'),
-      /environment\.json should hold JSON, but is cut off or was changed; the run is damaged\.$/,
+      /environment\.json should hold JSON, but is cut off or was changed; the run is damaged: restore the file, or remove \S+ to make it anew\.$/,
     ],
     [
       'with an environment.json that lacks things',
       (f) => writeFile(join(f, 'environment.json'), '{}'),
-      /environment\.json is not as regrad writes it at "device"; the run is damaged\.$/,
+      /environment\.json is not as regrad writes it at "device"; the run is damaged: restore/,
+    ],
+    [
+      'with an empty environment.json',
+      (f) => truncate(join(f, 'environment.json')),
+      /environment\.json should hold JSON, but is cut off or was changed; the run is damaged: restore/,
+    ],
+    [
+      'with an empty config.json',
+      (f) => truncate(join(f, 'config.json')),
+      /config\.json should hold JSON, .*; the run is damaged: restore the file, or remove \S+ to make it/,
+    ],
+    [
+      'with an empty result.json',
+      (f) => writeFile(join(f, 'result.json'), ''),
+      /result\.json should hold JSON, .*; the run is damaged: restore the file, or remove \S+ to make it/,
+    ],
+    [
+      'with a file for its checkpoints',
+      async (f) => {
+        await rm(join(f, 'checkpoints'), { recursive: true });
+        await writeFile(join(f, 'checkpoints'), '');
+      },
+      /^Could not look for checkpoints in \S*checkpoints: it is a file, but a folder was expected; remove it\.$/,
+    ],
+    [
+      'with a folder for its lock',
+      (f) => mkdir(join(f, 'lock')),
+      /lock \S*lock: it is a folder, .* remove it\.$/,
     ],
     [
       'with a damaged config.json',

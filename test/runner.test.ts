@@ -190,17 +190,22 @@ describe('the display', () => {
     shown.skipped(a);
     shown.started(b);
     shown.progress(b, { step: 0, steps: 10, note: '' });
-    seconds = 5;
-    shown.progress(b, { step: 5, steps: 10, note: 'loss 0.5' });
-    seconds = 10;
+    // Compiling takes an hour, and says nothing of what is left.
+    seconds = 3600;
+    shown.progress(b, { step: 0, steps: 10, note: '' });
+    shown.progress(b, { step: 1, steps: 10, note: '' });
+    seconds += 6;
+    shown.progress(b, { step: 4, steps: 10, note: 'loss 0.5' });
+    seconds += 12;
     shown.ended({ run: b, outcome: 'finished' }, 'test 90 %');
     shown.started(c);
     shown.ended({ run: c, outcome: 'failed', problem: 'It broke.' }, '');
     shown.stop();
-    // Of 10 + 20 + 30, 10 were there before: 20 after 5 s, and 10 in 5 s leave 20 s for the other 40.
+    // Of 10 + 20 + 30, 12 are done with the first update, 18 after 6 s more, which leaves 42 s for the other 42.
     expect(written.join('')).toBe(
-      '1/3 runs · 33 % · 20 s left | LB, seed 2: 5/10 · 5 s left · loss 0.5\n' +
-        'LB, seed 2: finished, test 90 % (2/3 runs · 50 % · 15 s left)\n' +
+      '1/3 runs · 16 % | LB, seed 2: 0/10 · first update, and compiling\n' +
+        '1/3 runs · 30 % · 42 s left | LB, seed 2: 4/10 · 12 s left · loss 0.5\n' +
+        'LB, seed 2: finished, test 90 % (2/3 runs · 50 % · 30 s left)\n' +
         'LB, seed 3: failed. It broke. (3/3 runs · 100 %)\n',
     );
   });

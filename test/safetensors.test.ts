@@ -19,6 +19,8 @@ function valuesOf(bytes: Uint8Array, name: string): number[] {
   return Array.from(parseSafetensors(bytes).tensors.get(name)?.data ?? [], Number);
 }
 
+const nested = '['.repeat(1e5) + ']'.repeat(1e5);
+const long = 'w'.repeat(1e6);
 const pair = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
 
 describe('parseSafetensors', () => {
@@ -69,6 +71,13 @@ describe('parseSafetensors', () => {
     expect([...parseSafetensors(fileOf(empty)).tensors.keys()]).toEqual(['__proto__']);
   });
 
+  it('reads metadata of any length, and names in which brackets and quotes stand', () => {
+    const names = ['a"b', 'c\\', '{[', ']}', ','];
+    const entries = names.map((name) => [name, { dtype: 'F32', shape: [0], data_offsets: [0, 0] }]);
+    const header = { ...Object.fromEntries(entries), __metadata__: { note: 'x'.repeat(2e7) } };
+    expect([...parseSafetensors(fileOf(header)).tensors.keys()]).toEqual(names);
+  });
+
   it.each<[string, Uint8Array, RegExp]>([
     ['an empty file', new Uint8Array(0), /begins with 8 bytes of header length, but there are 0 bytes/],
     ['fewer than 8 bytes', new Uint8Array(5), /but there are 5 bytes/],
@@ -82,6 +91,19 @@ describe('parseSafetensors', () => {
       new Uint8Array(16).fill(255),
       /only 8 bytes follow .* not a safetensors file/,
     ],
+    ['a zip archive', Buffer.from('PK\x03\x04........'), /looks like a zip archive, as PyTorch .*save_file/],
+    ['a pickle', Buffer.from('\x80\x02}q\x00X..........', 'latin1'), /looks like a Python pickle, as older/],
+    ['an HDF5 file', Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), /looks like an HDF5 file/],
+    [
+      'a header nested deeply',
+      fileOf(nested),
+      /should be a JSON object of tensors, but is nested too deeply/,
+    ],
+    ['a tensor nested deeply', fileOf(`{"w":${nested}}`), /tensor "w": .* but it is nested too deeply/],
+    ['a dtype nested deeply', fileOf(`{"w":{"dtype":${nested}}}`), /dtype nested too deeply is unknown/],
+    ['a long name', fileOf(`{"${'w'.repeat(2e7)}":1}`), /^.{20,40}"w{70,80}…: expected an object .{1,99}$/],
+    ['a name of many escapes', fileOf(`{"${'\\n'.repeat(1e7)}":1}`), /"(\\n){30,40}\\?…: expected an object/],
+    ['a long name twice', fileOf(`{"${long}":{},"${long}":{}}`), /names tensor "w{70,80}… twice/],
     ['a header that is not JSON', fileOf('{"w": '), /header is not JSON .* damaged/],
     ['bytes that are not UTF-8', new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0, 0xff]), /header is not JSON/],
     ['a header that is a list', fileOf('[]'), /should be a JSON object of tensors, but is \[\]/],

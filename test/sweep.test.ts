@@ -106,6 +106,16 @@ describe('a sweep', () => {
       `${base}\ngrid: { steps: [1, 2] }\nseeds: [a]`,
       /plan\.yaml: seeds.* should be a list of whole numbers/,
     ],
+    [
+      'more runs than anyone waits for',
+      `${base}\ngrid: { ${['steps', 'seed', 'batch', 'microBatch', 'learningRate'].map((key) => `${key}: [1, 2, 3, 4, 5, 6]`)} }`,
+      /plan\.yaml: grid, list and seeds make 1 × 6 × 6 × 6 × 6 × 6 × 1 = 7776 runs, but at most 1000/,
+    ],
+    [
+      'a key that would be lost',
+      `${base}\ngrid: { steps: [1, 2], __proto__: [1, 2] }`,
+      /plan\.yaml: .* a key cannot be named __proto__\.$/,
+    ],
     ['text that is not YAML', 'base: {', /plan\.yaml: this is not YAML/],
   ])('refuses %s', async (_, text, message) => {
     await expect(planOf(text)).rejects.toThrow(message);

@@ -21,8 +21,9 @@ import { type Plan, type PlannedRun, writePlan } from '../experiments/run-plan.t
 import { listRuns, readRun, type SoundRun } from '../experiments/run-store.ts';
 import { makeRuns, type RunOutcome } from '../experiments/runner.ts';
 import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
-import { listenForInterruption } from './interruption.ts';
+import { interrupted, listenForInterruption } from './interruption.ts';
 import { parseCount } from './numbers.ts';
+import { ownCommand } from './own-command.ts';
 
 export interface RunsOptions extends AdapterOptions {
   readonly jobs: number;
@@ -75,9 +76,9 @@ export async function makePlannedRuns(
   if (count('interrupted') + count('not started') > 0) {
     console.error(
       `Interrupted: ${count('finished') + count('diverged')} of ${runs.length} runs are done; their report is in ${folder}. ` +
-        `Continue with the same command: regrad ${process.argv.slice(2).map(quoted).join(' ')}`,
+        `Continue with the same command: ${ownCommand(process.argv.slice(2))}`,
     );
-    process.exitCode = 130;
+    process.exitCode = interrupted;
     return;
   }
   console.log(`${text}\nSaved in ${folder}: ${files.join(', ')}.`);
@@ -180,10 +181,6 @@ async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Prom
   } finally {
     interruption.stop();
   }
-}
-
-function quoted(argument: string): string {
-  return /^[\w./:=,@-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }
 
 export function seedsUpTo(count: number): number[] {

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { configHash, type RunConfig } from '../experiments/config.ts';
 import { differingKeys } from '../experiments/run-comparison.ts';
 import {
-  listRuns,
+  listRunsBelow,
   type RunRecord,
   readRun,
   type SoundRun,
@@ -22,7 +22,7 @@ interface Options {
 export function addRuns(program: Command): void {
   program
     .command('runs')
-    .description('List the runs in a folder, or compare two.')
+    .description('List the runs in a folder and in those below it, or compare two.')
     .argument('[folder]', 'where run folders are', 'runs')
     .option('--compare <run...>', 'two runs: by which keys they differ, and their results side by side')
     .option('--json', 'print JSON, one line for each run, or one object for a comparison')
@@ -31,7 +31,7 @@ export function addRuns(program: Command): void {
 
 async function runs(root: string, { compare, json = false }: Options): Promise<void> {
   if (compare !== undefined) return comparison(root, compare, json);
-  const found = await listRuns(root);
+  const found = await listRunsBelow(root);
   if (json) for (const run of found) console.log(JSON.stringify(summary(run)));
   else if (found.length === 0) console.log(`There are no runs in ${root}.`);
   else console.log(formatTable(columns, found.map(row)));
@@ -39,15 +39,34 @@ async function runs(root: string, { compare, json = false }: Options): Promise<v
     if (run.status === 'damaged') console.error(`warning: ${run.folder}: ${run.problem}`);
 }
 
-const columns = ['method', 'model', 'data', 'seed', 'status', 'steps', 'test, %', 'norm²', 'folder'];
+const columns = [
+  'begun',
+  'method',
+  'model',
+  'data',
+  'rate',
+  'λ',
+  'seed',
+  'status',
+  'steps',
+  'test, %',
+  'norm²',
+  'folder',
+];
 
 function row(run: RunRecord): (string | number)[] {
-  if (run.status === 'damaged') return ['', '', '', '', run.status, '', '', '', run.folder];
-  const { config, status, points, result, folder } = run;
+  if (run.status === 'damaged') {
+    const known: Readonly<Record<string, string>> = { status: run.status, folder: run.folder };
+    return columns.map((name) => known[name] ?? '');
+  }
+  const { config, status, points, result, folder, environment } = run;
   return [
+    begunAt(environment),
     config.method,
     modelName(config),
     config.data,
+    config.learningRate,
+    config.lambda === 0 ? '' : config.lambda,
     config.seed,
     status,
     `${points.at(-1)?.step ?? 0} of ${config.steps}`,
@@ -55,6 +74,13 @@ function row(run: RunRecord): (string | number)[] {
     points.length === 0 ? '' : mean(points.map((point) => point.microGradientNorm2)).toPrecision(3),
     folder,
   ];
+}
+
+/** The minute in which a run was begun, in this machine's time: 2026-11-25 15:16. */
+function begunAt({ startedAt }: SoundRun['environment']): string {
+  const date = new Date(String(startedAt));
+  const local = new Date(date.getTime() - 60_000 * date.getTimezoneOffset());
+  return Number.isNaN(date.getTime()) ? '' : local.toISOString().slice(0, 16).replace('T', ' ');
 }
 
 function modelName({ model }: RunConfig): string {

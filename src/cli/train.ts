@@ -17,7 +17,9 @@ import { readConfig, readPoints, runFolder, type StoredResult } from '../experim
 import type { RunPoint } from '../experiments/run-training.ts';
 import { formatTable } from '../experiments/table.ts';
 import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
+import { interrupted } from './interruption.ts';
 import { parseAmount, parseCount, parsePositive, parseSeed } from './numbers.ts';
+import { ownCommand } from './own-command.ts';
 import { watchTraining } from './training-display.ts';
 
 /** Keys of a configuration that have an option of their own. */
@@ -123,8 +125,9 @@ async function train(options: Options): Promise<void> {
   } catch (error) {
     if (!(error instanceof InterruptedRun)) throw error;
     watch.stop();
-    console.error(`interrupted after step ${error.step}; continue with: regrad train --resume ${folder}`);
-    process.exitCode = 130;
+    const again = ownCommand(['train', '--resume', folder]);
+    console.error(`interrupted after step ${error.step}; continue with: ${again}`);
+    process.exitCode = interrupted;
   } finally {
     watch.stop();
   }

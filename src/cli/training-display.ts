@@ -23,13 +23,14 @@ export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): v
   return {
     signal: interruption.signal,
     onStart(step) {
-      progress = createProgress({ total: steps, start: step, label: `${method} seed ${seed}` });
-      if (step > 0) progress.print(`continuing after step ${step} of ${steps}`);
+      console.error(step > 0 ? `continuing after step ${step} of ${steps}` : `first of ${steps} updates`);
       tell(step, note());
     },
     onWarning: (text) => console.error(`warning: ${text}`),
     onStep(step) {
-      progress?.update(step, note());
+      // The first update here has compiled the kernels, which is shown as work of its own, and says nothing of the others.
+      progress ??= createProgress({ total: steps, start: step, label: `${method} seed ${seed}` });
+      progress.update(step, note());
       tell(step, note());
     },
     onEpoch(epoch, { step, meanLoss }) {

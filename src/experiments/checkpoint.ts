@@ -16,7 +16,7 @@ import {
   type RawTensor,
   serializeSafetensors,
 } from '../nn/index.ts';
-import { writeProblem } from './files.ts';
+import { readProblem, writeProblem } from './files.ts';
 import {
   byStep,
   type GrowingFile,
@@ -120,7 +120,7 @@ async function prune(all: string, count: number): Promise<void> {
  */
 export async function readNewestCheckpoint(folder: string, config: string): Promise<Checkpoint | undefined> {
   const all = join(folder, 'checkpoints');
-  const names = (await readdir(all).catch(() => [])).filter(isCheckpoint).sort(byStep).reverse();
+  const names = (await namesIn(all)).filter(isCheckpoint).sort(byStep).reverse();
   const problems: string[] = [];
   for (const name of names) {
     try {
@@ -133,6 +133,16 @@ export async function readNewestCheckpoint(folder: string, config: string): Prom
   throw new Error(`No checkpoint can be used. ${problems.join(' ')} Remove ${all} to begin the run anew.`);
 }
 
+/** What lies in the folder; nothing if there is none. */
+async function namesIn(all: string): Promise<string[]> {
+  return readdir(all).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    const problem =
+      error.code === 'ENOTDIR' ? 'it is a file, but a folder was expected; remove it.' : readProblem(error);
+    throw new Error(`Could not look for checkpoints in ${all}: ${problem}`, { cause: error });
+  });
+}
+
 async function readCheckpoint(
   folder: string,
   path: string,
@@ -142,7 +152,9 @@ async function readCheckpoint(
     throw new Error(`The checkpoint ${path} is damaged: ${problem}`);
   };
   const file = join(path, 'state.json');
-  const read = await readJson(file, fileSchema).catch((error: Error) => fail(error.message));
+  const read = await readJson(file, fileSchema, 'it cannot be used.').catch((error: Error) =>
+    fail(error.message),
+  );
   if (read === undefined) return fail('it has no state.json.');
   const { digest, ...about } = read;
   if (digest !== digestOf(about)) fail('state.json was changed.');

@@ -77,10 +77,23 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 
 function parseYaml(text: string, where: string): unknown {
   try {
-    return parse(text, { prettyErrors: true });
+    const value: unknown = parse(text, { prettyErrors: true, logLevel: 'error' });
+    // Throws where a value holds itself, is too deep, or is more than a program can have meant.
+    JSON.stringify(value, (key, part: unknown) => {
+      if (key === '__proto__') throw new Error('a key cannot be named __proto__');
+      return part;
+    });
+    return value;
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    const [problem] = error.message.split('\n', 1);
-    throw new Error(`${where}: this is not YAML: ${problem.replace(/:?\s*$/, '.')}`, { cause: error });
+    throw new Error(`${where}: this is not ${yamlProblem(error)}`, { cause: error });
   }
+}
+
+function yamlProblem(error: unknown): string {
+  if (error instanceof TypeError) return 'a configuration: an alias (*) stands inside what it stands for.';
+  const problem = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
+  // Of the parser's own making or of JSON's.
+  if (/call stack/.test(problem)) return 'a configuration: it is nested too deeply.';
+  const kind = error instanceof YAMLParseError ? 'YAML' : 'a configuration';
+  return `${kind}: ${problem.replace(/[:.]?\s*$/, '.')}`;
 }

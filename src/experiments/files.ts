@@ -1,8 +1,8 @@
 /** Files on disk: whole or not at all when written, and errors as sentences when read. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { makeFolder } from '../engine/make-folder.ts';
 import { UnpacksToTooMuch, unpack } from './unpacking.ts';
 
@@ -18,6 +18,22 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new Error(`Could not write ${path}: ${writeProblem(error, path)}`, { cause: error });
+  }
+}
+
+/** Milliseconds after which nobody is writing a temporary file any more. */
+const abandoned = 3_600_000;
+
+/** Removes from a folder what processes that were killed left half-written there: temporary files and folders of ours. */
+export async function clearLeftovers(folder: string): Promise<void> {
+  const names: string[] = await readdir(folder).catch(() => []);
+  for (const name of names.filter((each) => /\.([0-9a-f]{8}\.tmp|partial-[0-9a-f]{8})$/.test(each))) {
+    const path = join(folder, name);
+    const age = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (age > abandoned) await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -36,12 +36,41 @@ export function buildModel(spec: ModelSpec, generator: Generator): Module {
   if (missing.length > 0) {
     throw new Error(`The model, a ${spec.family}, is described without ${missing.join(', ')}.`);
   }
+  checkExtent(spec);
   if (spec.family === 'resnet') return resnet(fieldsOf(spec), generator);
   return spec.family === 'vgg' ? vgg(fieldsOf(spec), generator) : mlp(fieldsOf(spec), generator);
 }
 
 function fieldsOf<Spec extends ModelSpec>({ family, ...fields }: Spec): Omit<Spec, 'family'> {
   return fields;
+}
+
+/** The most that a model may have: beyond it lies no machine, but a slip of the hand. */
+const mostWidth = 65_536;
+const mostLayers = 1_000;
+
+function checkExtent(spec: ModelSpec): void {
+  const { widths, layers } = extentOf(spec);
+  const wrong = widths.find((width) => !(width >= 1 && width <= mostWidth));
+  if (wrong !== undefined) {
+    throw new Error(`The model, a ${spec.family}, has a width of ${wrong}; expected 1 to ${mostWidth}.`);
+  }
+  if (layers > mostLayers) {
+    throw new Error(
+      `The model, a ${spec.family}, has ${layers} layers or blocks; expected ${mostLayers} at most.`,
+    );
+  }
+}
+
+function extentOf(spec: ModelSpec): { readonly widths: readonly number[]; readonly layers: number } {
+  if (spec.family === 'resnet') {
+    return { widths: spec.widths, layers: spec.blocks.reduce((sum, count) => sum + count, 0) };
+  }
+  const widths =
+    spec.family === 'mlp'
+      ? spec.hidden
+      : [...spec.plan.filter((part) => typeof part === 'number'), ...spec.hidden];
+  return { widths, layers: widths.length };
 }
 
 /** The models that the command line knows by name, for images of [channels, height, width]. */

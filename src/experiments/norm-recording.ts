@@ -36,14 +36,15 @@ export function recordingIdentity(path: string): string {
  */
 export async function recordedNorms(path: string): Promise<RecordedNorm[]> {
   const file = normsFile(path);
-  await checkGrown(dirname(file), 'norms.jsonl');
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new Error(
       `Could not read recorded norms from ${file}: ${readProblem(error)} A run records them with recordNormsEvery.`,
       { cause: error },
     );
   });
-  return parseJsonLines(text, file, recordSchema, '{ "step": 0, "norm": 1.5 }');
+  const norms = parseJsonLines(text, file, recordSchema, '{ "step": 0, "norm": 1.5 }');
+  if (basename(file) === 'norms.jsonl') await checkGrown(dirname(file), 'norms.jsonl');
+  return norms;
 }
 
 function normsFile(path: string): string {

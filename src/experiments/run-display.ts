@@ -23,10 +23,16 @@ export interface RunDisplayOptions {
   readonly environment?: Record<string, string | undefined>;
 }
 
+/** From when, and from how much, speed is measured: the first update of a run compiles its kernels, and is left out. */
+interface Baseline {
+  readonly at: number;
+  readonly done: number;
+}
+
 interface Active {
-  readonly begin: number;
   /** Updates that were done before: a run that is resumed. */
   first?: number;
+  base?: Baseline;
   last?: RunProgress;
   bar?: SingleBar;
 }
@@ -39,30 +45,30 @@ export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
   const { runs, weight, stream = process.stderr, interval = 10, now = Date.now } = options;
   const { environment = process.env } = options;
   const total = runs.reduce((sum, run) => sum + weight(run), 0);
-  const begin = now();
   const active = new Map<PlannedRun, Active>();
-  /** Of the whole: estimated seconds done, those of them done before we began, and runs done. */
+  /** Of the whole: estimated seconds done, and runs done. */
   let done = 0;
-  let before = 0;
   let count = 0;
-  let shownAt = begin;
+  let base: Baseline | undefined;
+  let shownAt = now();
 
   const part = ({ last }: Active): number => (last ? last.step / last.steps : 0);
   const position = (): number =>
     [...active].reduce((sum, [run, each]) => sum + weight(run) * part(each), done);
-  const timeLeft = (at: number, start: number, end: number, since: number): string =>
-    at > start && at < end
-      ? ` · ${formatSeconds(((now() - since) / 1000) * ((end - at) / (at - start)))} left`
+  const timeLeft = (at: number, end: number, from?: Baseline): string =>
+    from && at > from.done && at < end
+      ? ` · ${formatSeconds(((now() - from.at) / 1000) * ((end - at) / (at - from.done)))} left`
       : '';
   const overall = (): string => {
     const percent = Math.floor((100 * position()) / total);
-    return `${count}/${runs.length} runs · ${percent} %${timeLeft(position(), before, total, begin)}`;
+    return `${count}/${runs.length} runs · ${percent} %${timeLeft(position(), total, base)}`;
   };
   const one = (run: PlannedRun, each: Active): string => {
-    const { last, first = 0 } = each;
+    const { last, base: from } = each;
     if (!last) return `${run.label}: starting`;
+    if (!from) return `${run.label}: ${last.step}/${last.steps} · first update, and compiling`;
     const note = last.note === '' ? '' : ` · ${last.note}`;
-    return `${run.label}: ${last.step}/${last.steps}${timeLeft(last.step, first, last.steps, each.begin)}${note}`;
+    return `${run.label}: ${last.step}/${last.steps}${timeLeft(last.step, last.steps, from)}${note}`;
   };
 
   const bars = stream.isTTY && environment.TERM !== 'dumb' ? createBars(stream, environment) : undefined;
@@ -77,13 +83,12 @@ export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
   return {
     skipped(run) {
       done += weight(run);
-      before += weight(run);
       count += 1;
       draw();
     },
     started(run) {
       const bar = bars?.create(1000, 0, { text: `${run.label}: starting` });
-      active.set(run, { begin: now(), bar });
+      active.set(run, { bar });
       draw();
     },
     progress(run, progress) {
@@ -91,6 +96,10 @@ export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
       if (!each) return;
       each.first ??= progress.step;
       each.last = progress;
+      if (progress.step > each.first) {
+        each.base ??= { at: now(), done: progress.step };
+        base ??= { at: now(), done: position() };
+      }
       each.bar?.update(Math.floor(1000 * part(each)), { text: one(run, each) });
       draw();
       if (!bars && now() - shownAt >= 1000 * interval) {

@@ -1,13 +1,13 @@
 /** A run in its folder: begun, or taken up where its newest checkpoint left it, to the same bits. */
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, rename, rm, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { makeFolder } from '../engine/make-folder.ts';
 import { saveWeights } from '../nn/index.ts';
 import { pruneCheckpoints, readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { configHash, type RunConfig } from './config.ts';
-import { writeProblem } from './files.ts';
+import { clearLeftovers, writeProblem } from './files.ts';
 import { growingFiles } from './growing-files.ts';
 import { environmentRecord, RunFolder, recordEnvironment } from './run-folder.ts';
 import type { RunInputs } from './run-inputs.ts';
@@ -74,6 +74,7 @@ export async function runInFolder(
 ): Promise<StoredResult> {
   const created = await createFolder(folder, config);
   const unlock = await lockRun(folder);
+  for (const each of [dirname(folder), folder]) await clearLeftovers(each);
   try {
     const { result } = await findRun(folder, config);
     return result ?? (await trainIn(folder, config, inputs, options));

@@ -99,7 +99,7 @@ const planSchema = z.discriminatedUnion('kind', [
 
 /** The plan in a folder; undefined if it has none. Throws a sentence if plan.json is not as it was written. */
 export async function readPlan(folder: string): Promise<Plan | undefined> {
-  return readJson(join(folder, 'plan.json'), planSchema);
+  return readJson(join(folder, 'plan.json'), planSchema, 'remove it, and repeat the command that made it.');
 }
 
 export async function writePlan(folder: string, plan: Plan): Promise<void> {

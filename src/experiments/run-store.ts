@@ -11,7 +11,7 @@
  *     lock                 while a process works there (run-lock.ts)
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { configHash, type RunConfig, resolveConfig } from './config.ts';
 import { readProblem } from './files.ts';
@@ -71,6 +71,26 @@ export async function readRun(folder: string): Promise<RunRecord> {
   }
 }
 
+/** Levels of folders below one named that `listRunsBelow` looks into, such as runs/demo/gn-0123456789ab. */
+const levels = 3;
+
+/** All run folders below `root`, also in folders of runs, as sweeps make them there. */
+export async function listRunsBelow(root: string): Promise<RunRecord[]> {
+  const folders = await foldersOfRuns(root, levels);
+  return (await Promise.all(folders.map(listRuns))).flat();
+}
+
+/** `root` and the folders below it that are no run themselves. */
+async function foldersOfRuns(root: string, depth: number): Promise<string[]> {
+  const entries = depth > 1 ? await readdir(root, { withFileTypes: true }).catch(() => []) : [];
+  const inner = entries.filter((entry) => entry.isDirectory() && !/^(\.|node_modules$)/.test(entry.name));
+  const below = inner.map(async ({ name }) => {
+    const names: string[] = await readdir(join(root, name)).catch(() => []);
+    return names.includes('config.json') ? [] : foldersOfRuns(join(root, name), depth - 1);
+  });
+  return [root, ...(await Promise.all(below)).flat()];
+}
+
 /** All run folders directly below `root`, by name: those that hold a config.json. */
 export async function listRuns(root: string): Promise<RunRecord[]> {
   const entries = await readdir(root, { withFileTypes: true }).catch((error: unknown) => {
@@ -107,10 +127,11 @@ export async function readResult(folder: string): Promise<StoredResult | undefin
  * @throws Error with a sentence if they are those of a run that is done, and not as they were written.
  */
 export async function readPoints(folder: string): Promise<RunPoint[]> {
-  await checkGrown(folder, 'metrics.jsonl');
   const path = join(folder, 'metrics.jsonl');
   const text = await readText(path);
-  return text === undefined ? [] : parsePoints(text, path);
+  const points = text === undefined ? [] : parsePoints(text, path);
+  await checkGrown(folder, 'metrics.jsonl');
+  return points;
 }
 
 /** The points in the text of a metrics.jsonl, `path` by name. */
@@ -148,19 +169,26 @@ const resultSchema = z.strictObject({
   seconds: number,
 } satisfies Record<keyof StoredResult, z.ZodType>);
 
-/** The JSON in a file, checked; undefined if there is no such file. Throws a sentence if it is not as expected. */
-export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+/**
+ * The JSON in a file, checked; undefined if there is no such file. Throws a sentence if it is not as expected, which ends with
+ * `cure`: what to do about it, by default in a run folder.
+ */
+export async function readJson<T>(
+  path: string,
+  schema: z.ZodType<T>,
+  cure = `the run is damaged: restore the file, or remove ${dirname(path)} to make it anew.`,
+): Promise<T | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
   const value = parsedJson(text);
   if (value === undefined) {
-    throw new Error(`${path} should hold JSON, but is cut off or was changed; the run is damaged.`);
+    throw new Error(`${path} should hold JSON, but is cut off or was changed; ${cure}`);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [{ path: key }] = parsed.error.issues;
   throw new Error(
-    `${path} is not as regrad writes it${key.length === 0 ? '' : ` at "${key.join('.')}"`}; the run is damaged.`,
+    `${path} is not as regrad writes it${key.length === 0 ? '' : ` at "${key.join('.')}"`}; ${cure}`,
   );
 }
 

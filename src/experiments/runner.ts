@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createFolder, writeFileAtomic } from './files.ts';
+import { clearLeftovers, createFolder, writeFileAtomic } from './files.ts';
 import type { PlannedRun } from './run-plan.ts';
 import { readRun } from './run-store.ts';
 
@@ -52,6 +52,7 @@ const outcomes: Readonly<Record<number, Outcome>> = { 0: 'finished', 4: 'diverge
 export async function makeRuns(runs: readonly PlannedRun[], options: RunnerOptions): Promise<RunOutcome[]> {
   const { root, jobs, signal } = options;
   createFolder(join(root, 'configs'));
+  for (const folder of [root, join(root, 'configs')]) await clearLeftovers(folder);
   const done = new Map<string, RunOutcome>();
   const waiting = new Set(runs);
   const end = (outcome: RunOutcome): void => {

@@ -46,6 +46,7 @@ export async function planSweep(path: string): Promise<{ plan: SweepPlan; runs: 
     ...(preset === undefined ? [] : [presetSource(preset)]),
     { where: `${path}, base`, values: base },
   ];
+  checkCount(path, [list, ...Object.values(grid), seeds]);
   const changes = combinationsOf(path, grid, list);
   if (changes.length === 1) {
     throw new Error(
@@ -75,6 +76,18 @@ export async function planSweep(path: string): Promise<{ plan: SweepPlan; runs: 
     plan: { kind: 'sweep', title, keys, combinations },
     runs: [...runs.values()].sort((a, b) => a.seed - b.seed).map(({ seed: _, ...run }) => run),
   };
+}
+
+/** The most runs that are planned at once: more take longer than anyone waits, and a slip of the hand is soon made. */
+const mostRuns = 1_000;
+
+function checkCount(path: string, choices: readonly (readonly unknown[])[]): void {
+  const count = choices.reduce((product, { length }) => product * length, 1);
+  if (count <= mostRuns) return;
+  throw new Error(
+    `${path}: grid, list and seeds make ${choices.map(({ length }) => length).join(' × ')} = ${count} runs, but at most ` +
+      `${mostRuns} are planned at once; take fewer values, or several plans.`,
+  );
 }
 
 interface Change {

@@ -7,6 +7,7 @@
  */
 
 import { checkBytes, checkText, checkTexts, refuse, shown } from '../engine/arguments.ts';
+import { describe, type Fail, isRecord, readHeader } from './safetensors-header.ts';
 
 /** Each element type: bytes per element in the file, and the array that holds it here. */
 const layouts = {
@@ -122,57 +123,6 @@ export function serializeSafetensors(
   return bytes;
 }
 
-type Fail = (problem: string) => never;
-
-function readHeader(bytes: Uint8Array, fail: Fail): { header: Record<string, unknown>; bodyStart: number } {
-  if (bytes.length < 8) {
-    fail(
-      `expected a safetensors file, which begins with 8 bytes of header length, but there are ${bytes.length} bytes.`,
-    );
-  }
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (length > bytes.length - 8) {
-    fail(
-      `the header should be ${length} bytes long, but only ${bytes.length - 8} bytes follow its length; ` +
-        'the file is cut off or is not a safetensors file.',
-    );
-  }
-  let text: string;
-  let header: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(8, 8 + length));
-    header = JSON.parse(text);
-  } catch (error) {
-    return fail(
-      `the header is not JSON (${(error as Error).message}); the file is damaged or is not a safetensors file.`,
-    );
-  }
-  if (!isRecord(header)) {
-    return fail(`the header should be a JSON object of tensors, but is ${describe(header)}.`);
-  }
-  const repeated = repeatedKey(text);
-  if (repeated !== undefined) fail(`the header names tensor "${repeated}" twice.`);
-  return { header, bodyStart: 8 + length };
-}
-
-/** JSON.parse silently keeps the last of equal keys, so the outer object's keys are read once more. */
-function repeatedKey(json: string): string | undefined {
-  const seen = new Set<string>();
-  let depth = 0;
-  for (const [token, text, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*(:?)|[[\]{}]/g)) {
-    if (token === '{' || token === '[') {
-      depth++;
-    } else if (token === '}' || token === ']') {
-      depth--;
-    } else if (depth === 1 && colon === ':') {
-      const key = JSON.parse(text) as string;
-      if (seen.has(key)) return key;
-      seen.add(key);
-    }
-  }
-  return undefined;
-}
-
 function readMetadata(value: unknown, fail: Fail): Record<string, string> {
   if (value === undefined) return {};
   if (!isRecord(value) || Object.values(value).some((text) => typeof text !== 'string')) {
@@ -182,7 +132,7 @@ function readMetadata(value: unknown, fail: Fail): Record<string, string> {
 }
 
 function readEntry(name: string, value: unknown, fail: Fail): Entry {
-  const failHere: Fail = (problem) => fail(`tensor "${name}": ${problem}`);
+  const failHere: Fail = (problem) => fail(`tensor ${describe(name)}: ${problem}`);
   if (!isRecord(value)) {
     return failHere(`expected an object with dtype, shape and data_offsets, but it is ${describe(value)}.`);
   }
@@ -202,7 +152,7 @@ function readEntry(name: string, value: unknown, fail: Fail): Entry {
   const size = shape.reduce((product, extent) => product * extent, layouts[dtype as RawDtype].bytes);
   if (size !== end - begin) {
     failHere(
-      `${dtype} of shape [${shape.join(', ')}] takes ${size} bytes, ` +
+      `${dtype} of shape ${describe(shape)} takes ${size} bytes, ` +
         `but its data_offsets [${begin}, ${end}] hold ${end - begin}.`,
     );
   }
@@ -216,15 +166,15 @@ function checkCoverage(entries: readonly Entry[], length: number, fail: Fail): v
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin < covered) {
       fail(
-        `tensor "${name}" begins at byte ${begin} of the data, inside tensor "${previous}", which ends at ${covered}.`,
+        `tensor ${describe(name)} begins at byte ${begin} of the data, inside tensor ${describe(previous)}, which ends at ${covered}.`,
       );
     }
     if (begin > covered) {
-      fail(`bytes ${covered} to ${begin} of the data, before tensor "${name}", belong to no tensor.`);
+      fail(`bytes ${covered} to ${begin} of the data, before tensor ${describe(name)}, belong to no tensor.`);
     }
     if (end > length) {
       fail(
-        `tensor "${name}" ends at byte ${end} of the data, but there are only ${length} bytes; the file is cut off.`,
+        `tensor ${describe(name)} ends at byte ${end} of the data, but there are only ${length} bytes; the file is cut off.`,
       );
     }
     covered = end;
@@ -278,15 +228,6 @@ function checkWritable(name: string, tensor: RawTensor): void {
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0);
-}
-
-function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

@@ -21,6 +21,7 @@ export interface LoadResult {
 /**
  * Assigns `values` to the `targets` of the same names (PyTorch's `load_state_dict`). Values take the target's dtype.
  * Nothing is assigned unless all is well: a shape that differs throws; with `strict`, so do missing and unexpected names.
+ * As in PyTorch, batch norm's count may be missing even so: files older than its 0.4.1 have none.
  */
 export function loadState(
   owner: string,
@@ -33,9 +34,10 @@ export function loadState(
   if (!(values instanceof Map)) refuse(owner, 'values', values, 'a map from names to values');
   const missing = [...targets.keys()].filter((name) => !values.has(name));
   const unexpected = [...values.keys()].filter((name) => !targets.has(name));
-  if (strict && missing.length + unexpected.length > 0) {
+  const needed = missing.filter((name) => !/(^|\.)num_batches_tracked$/.test(name));
+  if (strict && needed.length + unexpected.length > 0) {
     throw new Error(
-      `${owner}: the state does not fit. Missing: ${list(missing)}. Unexpected: ${list(unexpected)}. ` +
+      `${owner}: the state does not fit. Missing: ${list(needed)}. Unexpected: ${list(unexpected)}. ` +
         'Pass { strict: false } to load what fits.',
     );
   }
@@ -55,7 +57,11 @@ function valueFor(what: string, target: Tensor, value: Tensor | HostValues): Ten
     throw new Error(`${what} has shape [${target.shape}], but the given value has shape [${value.shape}].`);
   }
   if (!(value instanceof Tensor)) {
-    return tensor(Float64Array.from(value.data, Number), { shape: value.shape, dtype: target.dtype });
+    try {
+      return tensor(Float64Array.from(value.data, Number), { shape: value.shape, dtype: target.dtype });
+    } catch (error) {
+      throw new TypeError(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
+    }
   }
   if (value.dtype !== target.dtype) {
     throw new TypeError(

@@ -85,6 +85,12 @@ function folderTree(origin: string, what: string): FileTree {
   };
 }
 
+class Encrypted extends Error {
+  constructor() {
+    super('it is encrypted; unpack the archive with its password, and name the folder');
+  }
+}
+
 interface Member {
   readonly stamp: string;
   read(): Promise<Uint8Array>;
@@ -125,7 +131,8 @@ async function archiveTree(origin: string, what: string, folder: string): Promis
       try {
         return await member.read();
       } catch (error) {
-        const cure = error instanceof UnpacksToTooMuch ? '' : '; fetch it again';
+        const asItIs = error instanceof UnpacksToTooMuch || error instanceof Encrypted;
+        const cure = asItIs ? '' : '; fetch it again';
         throw new Error(`Could not read ${purpose} from ${label(path)}: ${problemOf(error)}${cure}.`, {
           cause: error,
         });
@@ -181,6 +188,7 @@ async function openZip(path: string, what: string): Promise<Archive> {
           // What the list says of an entry is not always so, but no entry is larger than its archive.
           const packed = Math.min(entry.compressedSize, zip.fileSize);
           const limit = unpackedLimit(packed, allowedBytes.text);
+          if (entry.isEncrypted()) throw new Encrypted();
           if (entry.uncompressedSize > limit) throw new UnpacksToTooMuch(packed, limit);
           const parts: Buffer[] = [];
           for await (const part of await zip.openReadStreamPromise(entry)) parts.push(part);

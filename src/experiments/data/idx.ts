@@ -1,9 +1,11 @@
 /**
- * MNIST and sets in its format: IDX files, plain or gzip. All numbers are big-endian:
+ * MNIST and sets in its format: IDX files, plain or gzip, named `train-images-idx3-ubyte` or, as some unpack them,
+ * `train-images.idx3-ubyte`. All numbers are big-endian:
  *
  *     images   2051, count, height, width (32 bits each), then the pixels, image by image, row by row
  *     labels   2049, count (32 bits each), then one byte per label
  */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBytes } from '../files.ts';
 import { digitClasses, fashionClasses } from './class-names.ts';
@@ -31,7 +33,8 @@ async function load(
   classNames: readonly string[],
   terms: string,
 ): Promise<Dataset> {
-  const present = await listFolder(folder, name);
+  // Some unpack each file into a folder of its name.
+  const present = (await listFolder(folder, name)).filter((file) => isFile(join(folder, file)));
   const readPart = async (prefix: string, part: string): Promise<ImageSet> => {
     const what = `${name}, ${part}`;
     const files = findPair(present, prefix, folder, what);
@@ -59,13 +62,18 @@ async function load(
   return { name, train, test, ...channelStatistics(train), terms };
 }
 
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
 /** Paths of the images' and the labels' file of one part: the official names first, then those of a cut-down set. */
 function findPair(present: readonly string[], prefix: string, folder: string, what: string) {
   const find = (pattern: string): string | undefined =>
     present.find((name) => new RegExp(`^${pattern}$`).test(name));
   for (const stem of [prefix, `${prefix}-\\d+`]) {
-    const images = find(`${stem}-images-idx3-ubyte(\\.gz)?`);
-    const labels = images && find(`${images.slice(0, images.indexOf('-images'))}-labels-idx1-ubyte(\\.gz)?`);
+    const images = find(`${stem}-images[-.]idx3-ubyte(\\.gz)?`);
+    const labels =
+      images && find(`${images.slice(0, images.indexOf('-images'))}-labels[-.]idx1-ubyte(\\.gz)?`);
     if (images && labels) {
       return { images: join(folder, images), labels: join(folder, labels) };
     }

@@ -96,8 +96,15 @@ class Elements {
     this.#origin = origin;
   }
 
+  /** Whether no element follows: what is left, if anything, is too short for one, and not the start of one that is cut off. */
   get done(): boolean {
-    return this.#at >= this.#bytes.length;
+    const rest = this.#bytes.subarray(this.#at);
+    const begins = (type: number): boolean => {
+      const start = new DataView(new ArrayBuffer(4));
+      start.setUint32(0, type, this.#little);
+      return rest.subarray(0, 4).every((byte, i) => byte === start.getUint8(i));
+    };
+    return rest.length === 0 || (rest.length < 8 && !begins(arrayType) && !begins(compressedType));
   }
 
   next(): Element {

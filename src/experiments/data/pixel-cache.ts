@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { createFolder, writeFileAtomic } from '../files.ts';
+import { clearLeftovers, createFolder, writeFileAtomic } from '../files.ts';
 import { cacheFolder } from './locate.ts';
 
 const headerBytes = 512;
@@ -52,6 +52,7 @@ export async function cachedPixels({
   bytes.set(new TextEncoder().encode(describe(pixels)));
   try {
     createFolder(folder);
+    await clearLeftovers(folder);
     await writeFileAtomic(path, bytes);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);

@@ -75,7 +75,8 @@ async function readNames(tree: FileTree, classes: readonly string[]): Promise<st
   return classes.map((name) => names.get(name) || name);
 }
 
-const isJpeg = (name: string): boolean => /\.jpe?g$/i.test(name);
+/** Names with a dot in front are not images, but what macOS notes on them. */
+const isJpeg = (name: string): boolean => /^[^.].*\.jpe?g$/i.test(name);
 
 async function trainingFiles(tree: FileTree, classes: readonly string[]): Promise<LabelledFile[]> {
   const unknown = (await tree.list('train')).filter(
