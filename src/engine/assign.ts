@@ -10,7 +10,7 @@ import type { Tensor } from './tensor.ts';
 /** The node that each assigned handle waits to have computed. */
 const waiting = new Map<Tensor, Node>();
 
-/** Nodes that hold a handle's last two values: the older one's memory takes the next value. */
+/** @internal Nodes that hold a handle's last two values: the older one's memory takes the next value. */
 interface History {
   current: Node;
   previous?: Node;
@@ -55,13 +55,14 @@ export function forgetUpdate(target: Tensor): void {
   waiting.delete(target);
 }
 
-/** An assignment to be run: where its value goes, and (`history.previous`) whose memory it may take. */
+/** @internal An assignment to be run: where its value goes, and (`history.previous`) whose memory it may take. */
 export interface Update {
   readonly target: Tensor;
   readonly node: Node;
   readonly history: History;
 }
 
+/** @internal */
 export function waitingUpdates(): Update[] {
   return [...waiting].map(([target, node]) => ({ target, node, history: historyOf(target) }));
 }
@@ -75,7 +76,7 @@ function historyOf(target: Tensor): History {
   return history;
 }
 
-/** The values have been computed: the old current value becomes the spare. */
+/** @internal The values have been computed: the old current value becomes the spare. */
 export function updatesDone(updates: readonly Update[]): void {
   for (const { target, node, history } of updates) {
     node.source = undefined;
@@ -85,7 +86,7 @@ export function updatesDone(updates: readonly Update[]): void {
   }
 }
 
-/** The update of a state at a replay: a new node, whose value the run provides. */
+/** @internal The update of a state at a replay: a new node, whose value the run provides. */
 export function nextUpdate(target: Tensor): Update {
   const history = historyOf(target);
   const node = nextLeaf(target.node);
@@ -93,12 +94,13 @@ export function nextUpdate(target: Tensor): Update {
   return { target, node, history };
 }
 
-/** The updates were not run: their targets stand for the values from before. */
+/** @internal The updates were not run: their targets stand for the values from before. */
 export function undoUpdates(updates: readonly Update[]): void {
   for (const { target, history } of updates) target.node = history.current;
 }
 
 /**
+ * @internal
  * Runs `body`, which records a function, and returns the updates that it asked for. They are not left waiting: every
  * state stands for its value from before. Nothing may be waiting when this is called.
  */

@@ -1,4 +1,5 @@
 /** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { assign, forgetUpdate } from './assign.ts';
 import { checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
@@ -6,9 +7,10 @@ import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from './shape
 import { type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
 
 export class Tensor {
-  /** The node on the tape; for those who read or extend the engine. `assign` alone moves a handle to another node. */
+  /** @internal The node on the tape. `assign` alone moves a handle to another node. */
   node: Node;
 
+  /** @internal `tensor` makes one. */
   constructor(node: Node) {
     this.node = node;
   }
@@ -87,7 +89,7 @@ const detachOperation: Operation = {
   },
 };
 
-/** Records one use of an operation whose shapes have been checked. */
+/** @internal Records one use of an operation whose shapes have been checked. */
 export function record(operation: Operation, inputs: readonly Tensor[], shape: Shape, dtype: DType): Tensor {
   return new Tensor(
     recordNode(

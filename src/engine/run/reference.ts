@@ -7,6 +7,7 @@ export class ReferenceDevice implements Device {
   readonly kind = 'reference';
   readonly name = 'reference executor (float64, no GPU)';
 
+  /** @internal */
   run(graph: Graph, targets: readonly Target[]): RunResult {
     const arrays = this.values(graph);
     return {
@@ -15,7 +16,7 @@ export class ReferenceDevice implements Device {
     };
   }
 
-  /** The targets' elements, at once. */
+  /** @internal The targets' elements, at once. */
   values(graph: Graph): NumberArray[] {
     const values = this.#execute(graph);
     return graph.targets.map((entry) => values[entry] ?? new Float64Array());
@@ -44,10 +45,12 @@ export class ReferenceDevice implements Device {
     );
   }
 
+  /** @internal */
   explain(graph: Graph): string {
     return graph.entries.map((entry, at) => `${at}  ${entry.operation.key} [${entry.shape}]`).join('\n');
   }
 
+  /** @internal */
   settle(): undefined {}
 
   variants(): ReadonlyMap<string, string> {

@@ -8,6 +8,7 @@ import { ownKernels } from '../../plan/own-kernels.ts';
 import { makePlan } from '../../plan/plan.ts';
 import { allOn, type Switches } from '../../plan/switches.ts';
 import type { DeviceStorage, DeviceValue, Node } from '../../tape.ts';
+import type { WebGpuDevice } from '../../web-gpu.ts';
 import { describe, ErrorGuard } from './errors.ts';
 import { GpuStopwatch } from './gpu-stopwatch.ts';
 import { PipelineCache } from './pipelines.ts';
@@ -24,7 +25,7 @@ export interface GpuDeviceOptions extends VariantOptions {
   readonly onCompile?: (done: number, total: number) => void;
   /** Told of what is waited for: that many launches. */
   readonly onWait?: (work: Promise<unknown>, launches: number) => void;
-  /** For measuring what the planner gains: what is turned off. */
+  /** @internal For measuring what the planner gains: what is turned off. */
   readonly switches?: Partial<Switches>;
 }
 
@@ -35,9 +36,10 @@ export class GpuDevice implements Device {
   readonly kind = 'gpu';
   readonly name: string;
   readonly adapterClass: AdapterClass;
+  /** @internal */
   readonly switches: Switches;
   /** For those who launch kernels of their own. */
-  readonly gpu: GPUDevice;
+  readonly gpu: WebGpuDevice;
   readonly #errors: ErrorGuard;
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
@@ -52,6 +54,7 @@ export class GpuDevice implements Device {
   #bindGroups = 0;
   #dispatches = 0;
 
+  /** @internal `createGpuDevice` makes one. */
   constructor(gpu: GPUDevice, options: GpuDeviceOptions) {
     this.gpu = gpu;
     this.name = options.name;
@@ -71,6 +74,7 @@ export class GpuDevice implements Device {
     );
   }
 
+  /** @internal */
   settle(graph: Graph): Promise<void> | undefined {
     return this.#chooser.settle(() => (this.#plans.has(graph.key) ? [] : ownKernels(graph, this.switches)));
   }
@@ -84,6 +88,7 @@ export class GpuDevice implements Device {
     return this.#chooser.measured;
   }
 
+  /** @internal */
   run(graph: Graph, targets: readonly Target[]): RunResult {
     this.#errors.throwIfLost();
     const { plan, ready } = this.#planFor(graph, targets);
@@ -149,6 +154,7 @@ export class GpuDevice implements Device {
     };
   }
 
+  /** @internal */
   explain(graph: Graph, options: { readonly wgsl?: boolean }): string {
     return explainPlan(
       this.#makePlan(

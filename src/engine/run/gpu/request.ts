@@ -1,4 +1,5 @@
 /** From an adapter to a device with all that the adapter allows. */
+import type { WebGpuAdapter } from '../../web-gpu.ts';
 import { GpuDevice, type GpuDeviceOptions } from './device.ts';
 
 const wantedLimits = [
@@ -14,7 +15,7 @@ const wantedLimits = [
 const wantedFeatures = ['timestamp-query', 'subgroups'] as const;
 
 /** A device on `adapter` with the adapter's own limits and features. An adapter serves once: request another for another device. */
-export async function createGpuDevice(adapter: GPUAdapter, options: GpuDeviceOptions): Promise<GpuDevice> {
+export async function createGpuDevice(adapter: WebGpuAdapter, options: GpuDeviceOptions): Promise<GpuDevice> {
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
   const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
   const gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures });
