@@ -1,13 +1,16 @@
 /** From the experiments asked for to the runs that they need. */
 import { describe, expect, it } from 'vitest';
+import { configFrom, presetSource } from '../src/experiments/config-sources.ts';
 import { type ExperimentId, experimentIds } from '../src/experiments/paper/experiment.ts';
 import { official } from '../src/experiments/paper/official-numbers.ts';
 import { settingsOf } from '../src/experiments/paper/settings.ts';
+import { presets } from '../src/experiments/presets.ts';
 import {
   experiments,
   mergedPlan,
   planReproduction,
   type ReproductionOptions,
+  runName,
 } from '../src/experiments/reproduce.ts';
 
 function planned(ids: readonly ExperimentId[], changes: Partial<ReproductionOptions> = {}) {
@@ -66,6 +69,38 @@ describe('the plan', () => {
     expect(() => planned(['graft'], { methods: ['LB', 'ExterGraft'] })).toThrow(
       'ExterGraft takes its step lengths from SB, which is not among the methods to run.',
     );
+  });
+
+  it.each([
+    ['quick', 'optdigits-resnet', 'ResNet[4,8]/optdigits'],
+    ['paper', 'cifar10-resnet18', 'ResNet-18/CIFAR-10'],
+    ['paper', 'cifar100-resnet18', 'ResNet-18/CIFAR-100'],
+    ['paper', 'cifar10-vgg11', 'VGG-11/CIFAR-10'],
+  ] as const)('makes at the %s scale the runs that the presets of %s name', (scale, family, setting) => {
+    const { plan, runs } = planned(experimentIds, {
+      ...{ scale, seeds: [0] },
+      data: scale === 'quick' ? [] : ['cifar10', 'cifar100'],
+    });
+    const rows = plan.experiments.flatMap(({ settings }) =>
+      settings.filter((each) => each.setting.name === setting).flatMap((each) => each.rows),
+    );
+    const names = Object.keys(presets).filter((name) => name.startsWith(`${family}-`));
+    for (const method of [
+      'SB',
+      'LB',
+      'GN',
+      'FT',
+      'AJ',
+      ...(family.endsWith('vgg11') ? ['SampleGN'] : ['UJ', 'NGD']),
+    ]) {
+      expect(names).toContain(`${family}-${method.toLowerCase()}`);
+    }
+    for (const name of names) {
+      const config = configFrom([presetSource(name)]);
+      const run = runs.find((each) => each.name === runName(config));
+      expect(run?.config, name).toEqual(config);
+      expect(rows.some(({ runs: [first] }) => first.name === run?.name)).toBe(true);
+    }
   });
 
   it('shortens runs and evaluates them as often', () => {

@@ -5,7 +5,7 @@ import { figure1 } from './paper/figure-1.ts';
 import { grafting } from './paper/grafting.ts';
 import { largeMicroBatch } from './paper/large-micro-batch.ts';
 import { mainTable } from './paper/main-table.ts';
-import { batchesOf } from './paper/rows-table.ts';
+import { rowConfig } from './paper/row-config.ts';
 import { sampleMicroBatch } from './paper/sample-micro-batch.ts';
 import { type Scale, type Setting, settingsOf } from './paper/settings.ts';
 import type { PlannedRun, PlannedSetting, ReproductionPlan } from './run-plan.ts';
@@ -118,25 +118,10 @@ function plannedRun(
   const recording = source && plannedRun(source, rows, setting, seed, options);
   const config = resolveConfig(
     {
-      method: row.method,
-      learningRate: row.learningRate,
-      lambda: row.lambda,
-      ...batchesOf(row, setting),
+      ...rowConfig(row, setting),
       norms: recording && { run: runFolder(options.root, recording.config), hold: setting.holdNorms },
-      // Whether or not grafting is asked for: a run is the same for every experiment.
-      recordNormsEvery: row.method === 'SB' ? setting.holdNorms : null,
-      model: setting.model,
-      data: setting.data,
       selection: options.selection,
-      trainImages: setting.trainImages,
-      validationImages: setting.validationImages,
-      testImages: setting.testImages,
-      augment: setting.augment,
-      lastBatch: setting.lastBatch,
-      steps: setting.steps,
       seed,
-      evaluateEvery: setting.evaluateEvery,
-      measureBatches: setting.measureBatches,
     },
     `${row.name} in ${setting.name}`,
   );
