@@ -8,7 +8,7 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 const layers = ['kernels', 'engine', 'nn', 'experiments', 'cli'];
-const nodeEntry = ['node', 'swiftshader', 'variant-file', 'vulkan-drivers'].map(
+const nodeEntry = ['node', 'swiftshader', 'user-folders', 'variant-file', 'vulkan-drivers'].map(
   (name) => `engine/${name}.ts`,
 );
 
