@@ -65,7 +65,9 @@ export async function runBench(options: BenchOptions): Promise<void> {
 
   const { measured, failed } = recorder;
   if (!json) console.log(reportOf(measured, peaks));
-  const figure = svg !== undefined && peaks && rooflineFigure(device.name, peaks, kernelsOf(measured));
+  const namedFor = new Map(wanted.kernels.flatMap(({ name, namedFor: own }) => (own ? [[name, own]] : [])));
+  const figure =
+    svg !== undefined && peaks && rooflineFigure(device.name, peaks, kernelsOf(measured), namedFor);
   if (figure) await writeFileAtomic(svg, figure);
   if (before && compare !== undefined) {
     const text = formatComparisons(compareRuns(before, measured), compare);
