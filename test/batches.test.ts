@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { setDevice } from '../src/engine/index.ts';
-import { ImageOrder, imageBatch, updateAt } from '../src/experiments/batches.ts';
+import { ImageOrder, imageBatch, orders, updateAt } from '../src/experiments/batches.ts';
 import { devices } from './devices.ts';
 import { syntheticDataset } from './synthetic-images.ts';
 
@@ -35,6 +35,24 @@ describe('the order of images', () => {
     expect(new ImageOrder(10, 2).take(10)).not.toEqual(new ImageOrder(10, 1).take(10));
     // Both words of the seed count.
     expect(new ImageOrder(10, 2 ** 32 + 1).take(10)).not.toEqual(new ImageOrder(10, 1).take(10));
+  });
+
+  it('is for no purpose that of another purpose or seed', () => {
+    const taken = [0, 1, 2, 3].flatMap((seed) =>
+      Object.values(orders).flatMap((order) => {
+        const images = new ImageOrder(40, seed, order);
+        return [0, 1, 2].map(() => images.take(40).join());
+      }),
+    );
+    expect(new Set(taken).size).toBe(4 * 3 * 3);
+  });
+
+  it('holds every image also where there are millions', { timeout: 60_000 }, () => {
+    const count = 2 ** 21 + 3;
+    const order = new ImageOrder(count, 4);
+    const seen = new Uint8Array(count);
+    for (const image of order.take(count)) seen[image]++;
+    expect(seen.every((times) => times === 1)).toBe(true);
   });
 
   it('gives every image every place', () => {

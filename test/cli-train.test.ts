@@ -252,7 +252,7 @@ describe('regrad train', () => {
     expect(await readdir(parent)).toEqual([]);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)(
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'the end of its parent'] as const)(
     'stops at %s with a checkpoint, exit code 130 and a line, and --resume continues to the same bits',
     async (signal) => {
       const parent = await makeFolder();
@@ -270,7 +270,8 @@ describe('regrad train', () => {
       });
       const [message] = await once(child, 'message');
       expect(message).toEqual({ type: 'progress', step: 0, steps: 600, note: '' });
-      child.kill(signal);
+      if (signal === 'the end of its parent') child.disconnect();
+      else child.kill(signal);
       await once(child, 'exit');
       expect(child.exitCode, errors).toBe(130);
       const [, step] =

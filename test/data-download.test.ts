@@ -161,6 +161,7 @@ describe('download', () => {
       1,
       /the server sent more than the 100000 bytes/,
     ],
+    ['a body without an end', { endless: true, tellLength: false }, 1, /more than the 100000 bytes/],
     [
       'less than the file, without a length',
       { content: content.subarray(0, 9), tellLength: false, etag: undefined },
@@ -173,6 +174,14 @@ describe('download', () => {
     await expect(fetch()).rejects.toThrow(sentence);
     expect(server.requests).toHaveLength(requests);
     expect(await readdir(folder)).not.toContain('set.bin');
+  });
+
+  it('writes no byte beyond the file, and keeps nothing of one that is longer', async () => {
+    const { folder, fetch } = await setUp({ endless: true, tellLength: false });
+    const seen: number[] = [];
+    await expect(fetch({ onProgress: (bytes) => seen.push(bytes) })).rejects.toThrow(/sent more than/);
+    expect(Math.max(0, ...seen)).toBeLessThanOrEqual(content.length);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it('says that nobody answers', async () => {

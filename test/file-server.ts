@@ -16,6 +16,8 @@ export interface ServerBehaviour {
   cutAfter?: number;
   /** How many bytes an answer brings before nothing more comes. */
   silentAfter?: number;
+  /** Whether the file comes again and again, until the client hangs up. */
+  endless?: boolean;
   /** What to answer instead. */
   status?: number;
   /** How many requests are answered with `status`; all by default. */
@@ -74,6 +76,10 @@ function answer(
   }
   if (tellLength) response.setHeader('content-length', content.length - start);
   response.writeHead(start > 0 ? 206 : 200);
+  if (behaviour.endless) {
+    repeat(content, response);
+    return;
+  }
   const stop = behaviour.cutAfter ?? behaviour.silentAfter;
   if (stop === undefined || start + stop >= content.length) {
     response.end(content.subarray(start));
@@ -83,4 +89,8 @@ function answer(
       if (behaviour.cutAfter !== undefined) setTimeout(() => response.destroy(), 50);
     });
   }
+}
+
+function repeat(content: Buffer, response: ServerResponse): void {
+  if (!response.destroyed) response.write(content, () => repeat(content, response));
 }

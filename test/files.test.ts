@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -29,6 +30,9 @@ describe('files', () => {
       /there is no folder .*plain/,
     );
     expect((await readdir(folder)).sort()).toEqual(['plain', 'taken']);
+    if (existsSync('/proc')) {
+      await expect(writeFileAtomic('/proc/x', 'x')).rejects.toThrow(/nothing can be made in \/proc; choose/);
+    }
   });
 
   it('decompresses a file whose name ends in .gz, and no other', async () => {
@@ -51,7 +55,7 @@ describe('files', () => {
   it('has a sentence for each error of the system', () => {
     const failure = (code: string) => Object.assign(new Error('raw words'), { code });
     expect(readProblem(failure('EACCES'))).toMatch(/permission denied; allow this user to read/);
-    expect(writeProblem(failure('EROFS'), '/a/b')).toMatch(/permission denied; choose a folder/);
+    expect(writeProblem(failure('EROFS'), '/a/b')).toMatch(/file system is read-only; choose a folder/);
     expect(writeProblem(failure('ENOSPC'), '/a/b')).toMatch(/disk is full/);
     expect(writeProblem(failure('EIO'), '/a/b')).toBe('raw words.');
   });

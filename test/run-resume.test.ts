@@ -6,9 +6,9 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { setDevice } from '../src/engine/index.ts';
-import { type RunConfig, resolveConfig } from '../src/experiments/config.ts';
+import { configHash, type RunConfig, resolveConfig } from '../src/experiments/config.ts';
 import { processStart } from '../src/experiments/process-start.ts';
-import { InterruptedRun, runInFolder } from '../src/experiments/run-in-folder.ts';
+import { type FolderRunOptions, InterruptedRun, runInFolder } from '../src/experiments/run-in-folder.ts';
 import { runInputs } from '../src/experiments/run-inputs.ts';
 import { readRun } from '../src/experiments/run-store.ts';
 import { machineFields } from '../src/experiments/run-training.ts';
@@ -53,6 +53,15 @@ async function trained(folder: string, config: RunConfig, stops: readonly number
   }
   await runInFolder(folder, config, inputs);
   return folder;
+}
+
+/** Makes the first number of a file another, of as many digits. */
+async function flipDigit(path: string): Promise<void> {
+  const text = await readFile(path, 'utf8');
+  await writeFile(
+    path,
+    text.replace(/\d(?=\D)/, (digit) => String((Number(digit) + 1) % 10)),
+  );
 }
 
 const digest = (text: string) => createHash('sha256').update(text, 'latin1').digest('hex');
@@ -144,6 +153,18 @@ describe('stopped runs', () => {
     expect((await readdir(parent)).sort()).toEqual(['small', 'stopped', 'whole']);
   });
 
+  it('take no norms that were changed since they were recorded', async () => {
+    const parent = await makeFolder();
+    const small = configOf({ method: 'SB', lambda: undefined, batch: 4, recordNormsEvery: 1 });
+    const source = await trained(join(parent, `sb-${configHash(small)}`), small);
+    const norms = { run: source, hold: 5 };
+    const config = configOf({ method: 'ExterGraft', lambda: undefined, norms });
+    await flipDigit(join(source, 'norms.jsonl'));
+    await expect(trained(join(parent, 'run'), config)).rejects.toThrow(
+      /^\S*norms\.jsonl was changed: by the checkpoint step-000011, the first \d+ bytes of norms\.jsonl are not .* remove \S* to make the run anew\.$/,
+    );
+  });
+
   it('change nothing once they are done', async () => {
     const folder = await trained(join(await makeFolder(), 'run'), configOf());
     const before = await bitsOf(folder);
@@ -154,6 +175,43 @@ describe('stopped runs', () => {
     });
     expect(steps).toEqual([]);
     expect(await bitsOf(folder)).toEqual(before);
+  });
+
+  it('tell of the epoch under way as if they had not stopped', async () => {
+    const epochs = async (stops: readonly number[], harm = async (_: string) => {}) => {
+      const folder = join(await makeFolder(), 'run');
+      const told: unknown[] = [];
+      const onEpoch: FolderRunOptions['onEpoch'] = (epoch, end) => told.push({ epoch, ...end });
+      for (const stop of [...stops, Infinity]) {
+        const interruption = new AbortController();
+        const onStep = (step: number) => step === stop && interruption.abort();
+        const inputs = await runInputs(configOf(), dataset);
+        await runInFolder(folder, configOf(), inputs, { signal: interruption.signal, onStep, onEpoch }).catch(
+          () => harm(folder),
+        );
+      }
+      return told;
+    };
+    const whole = await epochs([]);
+    // 20 images are three updates of at most 8.
+    expect(whole).toMatchObject([3, 6, 9].map((step, at) => ({ epoch: at + 1, step })));
+    expect(await epochs([1, 2, 6, 8])).toEqual(whole);
+    // A checkpoint of an earlier version knows nothing of it, nor of digests.
+    const older = async (folder: string) => {
+      const file = join(folder, 'checkpoints/step-000002/state.json');
+      const { inEpoch: _, digests: __, digest: ___, ...about } = JSON.parse(await readFile(file, 'utf8'));
+      await writeFile(file, JSON.stringify({ ...about, digest: digest(JSON.stringify(about)) }));
+    };
+    expect(await epochs([2], older)).toEqual(whole.slice(1));
+  });
+
+  it('are damaged where their metrics were changed since they were done', async () => {
+    const folder = await trained(join(await makeFolder(), 'run'), configOf());
+    await flipDigit(join(folder, 'metrics.jsonl'));
+    expect(await readRun(folder)).toMatchObject({
+      status: 'damaged',
+      problem: expect.stringMatching(/^\S*metrics\.jsonl was changed: by the checkpoint step-000011, /),
+    });
   });
 
   it('note in the environment when they were taken up, and keep where they began', async () => {
@@ -291,7 +349,17 @@ describe('a run that was stopped after 7 of 11 updates', () => {
         const path = join(f, 'metrics.jsonl');
         await writeFile(path, (await readFile(path, 'utf8')).replaceAll('"step"', '"stop"'));
       },
-      /metrics\.jsonl, line 1: .* the file is damaged\./,
+      /the first \d+ bytes of metrics\.jsonl are not those there were when it was written\./,
+    ],
+    [
+      'with a digit of its metrics flipped',
+      (f) => flipDigit(join(f, 'metrics.jsonl')),
+      /the first \d+ bytes of metrics\.jsonl are not those there were when it was written\./,
+    ],
+    [
+      'with a digit of its norms flipped',
+      (f) => flipDigit(join(f, 'norms.jsonl')),
+      /the first \d+ bytes of norms\.jsonl are not those there were when it was written\./,
     ],
     ['without its norms', (f) => rm(join(f, 'norms.jsonl')), /norms\.jsonl has 0 bytes, but had \d+/],
     [

@@ -125,6 +125,27 @@ describe('the runner', () => {
     expect(told).toEqual(['interrupted', 'not started']);
   });
 
+  it.each(['while its configuration is written', 'as it is about to start'])(
+    'starts no run when told to stop %s',
+    async (when) => {
+      const interruption = new AbortController();
+      const stop = () => interruption.abort();
+      const asked = run(1, endless);
+      const config = {
+        ...asked.config,
+        toJSON() {
+          if (when.startsWith('while')) stop();
+          return asked.config;
+        },
+      };
+      const { told, log } = await make([{ ...asked, config }], {
+        signal: interruption.signal,
+        onStart: () => when.startsWith('as') && stop(),
+      });
+      expect({ told, log }).toEqual({ told: ['not started'], log: [''] });
+    },
+  );
+
   it('tells a command that is not there', async () => {
     const { outcomes } = await make([run(1, ok)], { command: ['/nowhere/regrad'] });
     expect(outcomes[0]).toMatchObject({ outcome: 'failed', problem: expect.stringContaining('ENOENT') });

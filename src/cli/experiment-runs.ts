@@ -1,7 +1,6 @@
 /** What demo, reproduce and sweep have in common: the cost, the runs, the report. */
 
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
@@ -14,6 +13,7 @@ import {
   workOf,
 } from '../experiments/cost.ts';
 import { loadDataset } from '../experiments/data/load-dataset.ts';
+import { createFolder } from '../experiments/files.ts';
 import { formatSeconds } from '../experiments/progress.ts';
 import { writeReport } from '../experiments/report.ts';
 import { createRunDisplay } from '../experiments/run-display.ts';
@@ -21,6 +21,7 @@ import { type Plan, type PlannedRun, writePlan } from '../experiments/run-plan.t
 import { listRuns, readRun, type SoundRun } from '../experiments/run-store.ts';
 import { makeRuns, type RunOutcome } from '../experiments/runner.ts';
 import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
+import { listenForInterruption } from './interruption.ts';
 import { parseCount } from './numbers.ts';
 
 export interface RunsOptions extends AdapterOptions {
@@ -65,7 +66,7 @@ export async function makePlannedRuns(
   const costs = await costsOf(root, runs, options);
   console.error(`\n${costTable(costs, options.jobs)}\n`);
   if (options.plan) return;
-  await mkdir(root, { recursive: true });
+  createFolder(root);
   await writePlan(root, plan);
   const outcomes = await withInterrupt((signal) => makeAll(root, runs, costs, options, signal));
   const { text, folder, files } = await writeReport(root);
@@ -169,19 +170,15 @@ async function noteOf(root: string, { run }: RunOutcome): Promise<string> {
   return result ? `test ${(100 * result.testAccuracy).toFixed(2)} %, ${formatSeconds(result.seconds)}` : '';
 }
 
-/** Ctrl-C once: the runs under way save and end. Twice: everything ends at once. */
+/** Interrupted once, the runs under way save and end; twice, everything ends at once: runs end with us. */
 async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const interruption = new AbortController();
-  const interrupt = (): void => {
-    if (interruption.signal.aborted) process.exit(130);
-    console.error('\nInterrupting: the runs under way save where they are.');
-    interruption.abort();
-  };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const interruption = listenForInterruption(() =>
+    console.error('\nInterrupting: the runs under way save where they are.'),
+  );
   try {
     return await work(interruption.signal);
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    interruption.stop();
   }
 }
 

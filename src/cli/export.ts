@@ -1,9 +1,8 @@
 /** `regrad export RUN`: its metrics and weights as files for other programs. */
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { type ExportFormat, exportFormats } from '../experiments/export/run-export.ts';
-import { writeFileAtomic } from '../experiments/files.ts';
+import { createFolder, writeFileAtomic } from '../experiments/files.ts';
 import { readRun } from '../experiments/run-store.ts';
 
 /** True where a format is asked for without a path. */
@@ -42,7 +41,7 @@ async function exportRun(folder: string, options: Options): Promise<void> {
     });
   }
   for (const { path, content } of contents) {
-    await mkdir(dirname(path), { recursive: true }).catch(() => undefined);
+    createFolder(dirname(path));
     await writeFileAtomic(path, content);
     console.log(path);
   }

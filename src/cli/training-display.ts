@@ -3,23 +3,21 @@ import type { RunConfig } from '../experiments/config.ts';
 import { createProgress, type Progress } from '../experiments/progress.ts';
 import type { FolderRunOptions } from '../experiments/run-in-folder.ts';
 import type { RunPoint } from '../experiments/run-training.ts';
+import { listenForInterruption } from './interruption.ts';
 
 /** Milliseconds between two messages to a parent process. */
 const messageEvery = 250;
 
 /**
- * Watches a run: for `runInFolder`. Its signal is raised by SIGINT and SIGTERM; a second one of these ends the process at once.
+ * Watches a run: for `runInFolder`. An interruption makes it save and stop; a second one ends the process at once.
  * Call `stop` in the end.
  */
 export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): void } {
   const { method, seed, steps } = config;
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const interruption = listenForInterruption();
   const tell = parentTeller(steps);
   let progress: Progress | undefined;
   let latest: RunPoint | undefined;
-  let epoch = { number: 0, losses: 0, updates: 0 };
   const note = () =>
     latest ? `loss ${latest.trainLoss.toPrecision(4)}, validation ${percent(latest.validationAccuracy)}` : '';
   return {
@@ -30,21 +28,13 @@ export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): v
       tell(step, note());
     },
     onWarning: (text) => console.error(`warning: ${text}`),
-    onStep(step, training) {
-      epoch = { ...epoch, losses: epoch.losses + training.loss, updates: epoch.updates + 1 };
+    onStep(step) {
       progress?.update(step, note());
       tell(step, note());
-      if (Math.floor(training.epoch) > epoch.number) {
-        const number = Math.floor(training.epoch);
-        const mean = (epoch.losses / epoch.updates).toPrecision(4);
-        const seen = latest
-          ? `, validation ${percent(latest.validationAccuracy)} at step ${latest.step}`
-          : '';
-        // A run that was taken up in the middle of an epoch knows only the rest of it.
-        if (epoch.number > 0 || number === 1)
-          progress?.print(`epoch ${number}: step ${step}, mean loss ${mean}${seen}`);
-        epoch = { number, losses: 0, updates: 0 };
-      }
+    },
+    onEpoch(epoch, { step, meanLoss }) {
+      const seen = latest ? `, validation ${percent(latest.validationAccuracy)} at step ${latest.step}` : '';
+      progress?.print(`epoch ${epoch}: step ${step}, mean loss ${meanLoss.toPrecision(4)}${seen}`);
     },
     onPoint(point) {
       latest = point;
@@ -52,7 +42,7 @@ export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): v
       tell(point.step, note());
     },
     stop() {
-      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      interruption.stop();
       progress?.stop();
     },
   };
@@ -65,7 +55,8 @@ function parentTeller(steps: number): (step: number, note: string) => void {
     const due = step === steps || Date.now() - toldAt >= messageEvery;
     if (!process.send || !process.connected || !due) return;
     toldAt = Date.now();
-    process.send({ type: 'progress', step, steps, note });
+    // That the parent is gone is told by 'disconnect'.
+    process.send({ type: 'progress', step, steps, note }, () => undefined);
   };
 }
 

@@ -5,6 +5,7 @@ export { compile } from './compile.ts';
 export { type Counters, currentDevice, type Device, type MemoryUse, memory, setDevice } from './device.ts';
 export type { DType, NumberArray } from './dtype.ts';
 export { type GradCheckResult, gradCheck } from './grad-check.ts';
+export * from './ops/activations.ts';
 export * from './ops/composed.ts';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.ts';
 export * from './ops/elementwise.ts';

@@ -3,11 +3,12 @@
  * `@sparticuz/chromium` package and opened inside this process. It needs neither root nor a restart.
  * Linux on x64 only, as the package.
  */
-import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join, sep } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
+import { makeFolder } from './make-folder.ts';
 import { loaderFile, openLibrary } from './vulkan-drivers.ts';
 
 const driverFile = 'vk_swiftshader_icd.json';
@@ -82,7 +83,9 @@ export function unpackSwiftShader(archive: string, folders: readonly string[]): 
 
 function readArchive(archive: string): [name: string, bytes: Buffer][] {
   try {
-    const entries = readTar(brotliDecompressSync(readFileSync(archive)));
+    // It holds 7 MB.
+    const tar = brotliDecompressSync(readFileSync(archive), { maxOutputLength: 2 ** 26 });
+    const entries = readTar(tar);
     return swiftShaderFiles.map((name) => {
       const bytes = entries.get(name);
       if (bytes === undefined) throw new Error(`it does not hold ${name}`);
@@ -111,7 +114,7 @@ function readTar(tar: Buffer): Map<string, Buffer> {
 
 /** Code will be loaded from the folder: nobody else may own it (the temporary folder is open to all). */
 function claimFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  makeFolder(folder, 0o755);
   const { uid } = lstatSync(folder);
   if (uid !== 0 && uid !== process.getuid?.()) throw new Error(`${folder} belongs to another user`);
 }

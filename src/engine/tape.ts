@@ -15,7 +15,7 @@ export type GradientRule = (g: Tensor, inputs: Tensor[], output: Tensor) => Tens
 
 export interface Operation {
   readonly name: string;
-  /** The name with every attribute that the result depends on: `clamp(0,6)`. Equal keys compute the same. */
+  /** The name with every attribute that the result depends on: `cast to i32`. Equal keys compute the same. */
   readonly key: string;
   /**
    * One rule per input. `'zero'`: the derivative is zero almost everywhere and counts as zero (a comparison).

@@ -5,8 +5,10 @@
  * whole; of two that write at once one may lose its additions, which are then measured again.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 import type { VariantStore, VariantsByKey } from './run/gpu/variants.ts';
 import { cacheFolder } from './user-folders.ts';
 
@@ -44,7 +46,7 @@ export class VariantFile implements VariantStore {
     devices[this.#device] = { ...devices[this.#device], ...Object.fromEntries(this.#known) };
     const temporary = `${this.path}.${randomBytes(4).toString('hex')}.tmp`;
     try {
-      mkdirSync(dirname(this.path), { recursive: true });
+      makeFolder(dirname(this.path));
       writeFileSync(temporary, `${JSON.stringify({ format, devices }, null, 2)}\n`, { flush: true });
       renameSync(temporary, this.path);
     } catch (error) {

@@ -3,21 +3,26 @@ import { type Tensor, tensor } from '../engine/index.ts';
 import { philox } from '../engine/ops/random.ts';
 import type { ImageSet } from './data/image-set.ts';
 
+/** What a run takes images for: each purpose has orders of its own, whatever the seed. */
+export const orders = { training: 0, measuring: 1, recording: 2 };
+
 /**
  * An endless stream of image numbers: one seeded permutation after another, an epoch each. A pure function of
- * (seed, position).
+ * (seed, order, position).
  */
 export class ImageOrder {
   readonly #count: number;
   readonly #seed: number;
+  readonly #order: number;
   #epoch = -1;
   #permutation: Uint32Array = new Uint32Array();
   /** Images taken so far; set it to go elsewhere. */
   position = 0;
 
-  constructor(count: number, seed: number) {
+  constructor(count: number, seed: number, order = orders.training) {
     this.#count = count;
     this.#seed = seed;
+    this.#order = order;
   }
 
   /** The next `count` image numbers. */
@@ -29,7 +34,7 @@ export class ImageOrder {
     const epoch = Math.floor(this.position / this.#count);
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
-      this.#permutation = permutationOf(this.#count, this.#seed, epoch);
+      this.#permutation = permutationOf(this.#count, this.#seed, this.#order, epoch);
     }
     return this.#permutation[this.position++ % this.#count];
   }
@@ -81,14 +86,18 @@ export function updateAt(updates: number, { count, batch, microBatch, lastBatch 
   return { position: Math.floor(updates / perEpoch) * count + begin, microBatches };
 }
 
-/** 0 to count - 1 ordered by Philox words keyed by the seed, one block per position. */
-function permutationOf(count: number, seed: number, epoch: number): Uint32Array {
+/**
+ * 0 to count - 1 ordered by Philox words keyed by the seed, one block per position; equal words in order. Word and
+ * position are sorted as one whole number of at most 53 bits: beyond 2^21 images, the word's last bits make room.
+ */
+function permutationOf(count: number, seed: number, order: number, epoch: number): Uint32Array {
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
-  const words = Float64Array.from(
-    { length: count },
-    (_, i) => philox([i, 1, epoch, 0], key)[0] * 2 ** 21 + i,
-  );
-  return Uint32Array.from(words.sort(), (word) => word % 2 ** 21);
+  const positions = 2 ** Math.max(21, Math.ceil(Math.log2(count)));
+  const words = Float64Array.from({ length: count }, (_, i) => {
+    const [word] = philox([i, 1, epoch, order], key);
+    return Math.floor(word * (2 ** 21 / positions)) * positions + i;
+  });
+  return Uint32Array.from(words.sort(), (word) => word % positions);
 }
 
 /** Raw pixels f32 [M,C,H,W] and labels i32 [M] of the given images. */

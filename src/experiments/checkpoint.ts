@@ -1,13 +1,14 @@
 /**
  * Checkpoints of a run: `checkpoints/step-000123/` holds a RunState, in `state.safetensors` (the tensors, with the elements of
- * the executor: float64 on the reference) and `state.json` (the rest, the lengths of the run's growing files, and digests).
+ * the executor: float64 on the reference) and `state.json` (the rest, the lengths of the run's growing files, and digests of all).
  * A checkpoint appears whole or not at all, and is read only if every byte is as it was written.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { NumberArray } from '../engine/index.ts';
+import { makeFolder } from '../engine/make-folder.ts';
 import {
   parseSafetensors,
   type RawData,
@@ -16,11 +17,17 @@ import {
   serializeSafetensors,
 } from '../nn/index.ts';
 import { writeProblem } from './files.ts';
+import {
+  byStep,
+  type GrowingFile,
+  growthFields,
+  growthOf,
+  isCheckpoint,
+  knownStart,
+  sha256,
+} from './growing-files.ts';
 import { parsePoints, pointSchema, readJson } from './run-store.ts';
 import type { HostTensors, RunState } from './run-training.ts';
-
-/** Files that a run appends to. A checkpoint knows how long they were, and going on from it cuts them to that. */
-export const growingFiles = ['metrics.jsonl', 'norms.jsonl'] as const;
 
 /** Checkpoints that are kept. */
 const kept = 2;
@@ -33,9 +40,12 @@ const content = {
   measured: z.int().min(0),
   seconds: z.number(),
   best: pointSchema.nullable(),
-  lengths: z.strictObject({ 'metrics.jsonl': z.int().min(0), 'norms.jsonl': z.int().min(0) }),
+  lengths: growthFields.lengths,
   /** SHA-256 of state.safetensors. */
   tensors: z.string(),
+  digests: growthFields.digests,
+  /** Of the epoch under way; earlier versions did not keep it. */
+  inEpoch: z.strictObject({ losses: z.number(), updates: z.int().min(0) }).optional(),
 };
 const contentSchema = z.strictObject(content);
 const fileSchema = z.strictObject({ ...content, digest: z.string() });
@@ -59,9 +69,8 @@ export async function writeCheckpoint(folder: string, config: string, state: Run
   const temporary = join(all, `.${nameOf(state.step)}-${randomBytes(4).toString('hex')}.tmp`);
   try {
     const tensors = serializeSafetensors(rawTensors(state.tensors));
-    const { step, measured, seconds, best = null } = state;
-    const lengths = { 'metrics.jsonl': 0, 'norms.jsonl': 0 };
-    for (const name of growingFiles) lengths[name] = await lengthOf(join(folder, name));
+    const { step, measured, seconds, best = null, inEpoch } = state;
+    const { lengths, digests } = await growthOf(folder);
     const about: Content = {
       format: 1,
       config,
@@ -71,9 +80,11 @@ export async function writeCheckpoint(folder: string, config: string, state: Run
       best,
       lengths,
       tensors: sha256(tensors),
+      digests,
+      inEpoch,
     };
     const text = JSON.stringify({ ...about, digest: digestOf(about) }, null, 2);
-    await mkdir(temporary, { recursive: true });
+    makeFolder(temporary);
     await writeFile(join(temporary, 'state.safetensors'), tensors, { flush: true });
     await writeFile(join(temporary, 'state.json'), `${text}\n`, { flush: true });
     await syncFolder(temporary);
@@ -141,31 +152,28 @@ async function readCheckpoint(
   );
   if (sha256(bytes) !== about.tensors) fail('state.safetensors is not as it was written.');
   const { tensors } = parseSafetensors(bytes, join(path, 'state.safetensors'));
-  const { step, measured, seconds, best, lengths } = about;
-  for (const name of growingFiles) {
-    const length = await lengthOf(join(folder, name));
-    if (length < lengths[name])
-      fail(`${name} has ${length} bytes, but had ${lengths[name]} when it was written.`);
-  }
-  const metrics = join(folder, 'metrics.jsonl');
-  const text = lengths['metrics.jsonl'] === 0 ? Buffer.alloc(0) : await readFile(metrics);
-  const points = parsePoints(text.subarray(0, lengths['metrics.jsonl']).toString('utf8'), metrics);
+  const { step, measured, seconds, best, lengths, inEpoch } = about;
+  const start = (name: GrowingFile): Promise<Buffer> =>
+    knownStart(folder, name, about).catch((error: Error) => fail(error.message));
+  const metrics = await start('metrics.jsonl');
+  await start('norms.jsonl');
+  const points = parsePoints(metrics.toString('utf8'), join(folder, 'metrics.jsonl'));
   return {
     lengths,
-    state: { step, measured, seconds, points, best: best ?? undefined, tensors: hostTensors(tensors) },
+    state: {
+      step,
+      measured,
+      seconds,
+      points,
+      best: best ?? undefined,
+      tensors: hostTensors(tensors),
+      inEpoch,
+    },
   };
 }
 
 function nameOf(step: number): string {
   return `step-${String(step).padStart(6, '0')}`;
-}
-
-function isCheckpoint(name: string): boolean {
-  return /^step-\d+$/.test(name);
-}
-
-function byStep(a: string, b: string): number {
-  return Number(a.slice(5)) - Number(b.slice(5));
 }
 
 function rawTensors(tensors: HostTensors): Map<string, RawTensor> {
@@ -191,18 +199,6 @@ function dtypeOf(data: NumberArray): RawDtype {
 
 function digestOf(about: Content): string {
   return sha256(JSON.stringify(about));
-}
-
-function sha256(data: Uint8Array | string): string {
-  return createHash('sha256').update(data).digest('hex');
-}
-
-/** Bytes of a file; 0 if there is none. */
-async function lengthOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
 }
 
 /** Flushes the names in a folder to disk, where the system can. */

@@ -1,11 +1,10 @@
 /** Files on disk: whole or not at all when written, and errors as sentences when read. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-
-const gunzipAsync = promisify(gunzip);
+import { makeFolder } from '../engine/make-folder.ts';
+import { UnpacksToTooMuch, unpack } from './unpacking.ts';
 
 /**
  * Writes `content` so that `path` holds either its old content or all of the new, even if the process is killed:
@@ -22,13 +21,25 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
   }
 }
 
+/** Makes a folder and those above it. Throws a sentence. */
+export function createFolder(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (error) {
+    const problem =
+      codeOf(error) === 'EEXIST' ? 'a file of that name is there.' : writeProblem(error, folder);
+    throw new Error(`Could not create the folder ${folder}: ${problem}`, { cause: error });
+  }
+}
+
 /**
  * Reads a whole file; one whose name ends in `.gz` comes back decompressed.
  *
  * `what` says in an error what the file was for: "CIFAR-10 training images". Throws an Error with a sentence for a file
- * that is missing, a folder, unreadable, or a gzip stream that is cut off or damaged.
+ * that is missing, a folder, unreadable, or a gzip stream that is cut off, damaged, or more than it may be: `allowed` bytes,
+ * or what is in proportion to the file.
  */
-export async function readBytes(path: string, what: string): Promise<Uint8Array> {
+export async function readBytes(path: string, what: string, allowed?: number): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
@@ -39,10 +50,15 @@ export async function readBytes(path: string, what: string): Promise<Uint8Array>
     return bytes;
   }
   try {
-    return await gunzipAsync(bytes);
+    return await unpack(bytes, 'gzip', allowed);
   } catch (error) {
     throw new Error(`Could not decompress ${what} from ${path}: ${gzipProblem(error)}`, { cause: error });
   }
+}
+
+/** A piece of a file for an error: no more of it than one can read. */
+export function excerpt(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 function codeOf(error: unknown): string {
@@ -60,6 +76,8 @@ export function readProblem(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return 'permission denied; allow this user to read it.';
+    case 'ERR_FS_FILE_TOO_LARGE':
+      return 'it has more than 2 GiB, which is more than is read at once; take a smaller one.';
     default:
       return `${error instanceof Error ? error.message : error}.`;
   }
@@ -70,15 +88,19 @@ export function writeProblem(error: unknown, path: string): string {
   switch (codeOf(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return `there is no folder ${dirname(path)}; create it first.`;
+      // What is there and says that it is not takes nothing new, as /proc.
+      return codeOf(error) === 'ENOENT' && existsSync(dirname(path))
+        ? `nothing can be made in ${dirname(path)}; choose another folder.`
+        : `there is no folder ${dirname(path)}; create it first.`;
     case 'EISDIR':
     case 'ENOTEMPTY':
     case 'EEXIST':
       return `${basename(path)} is a folder, but a file was expected.`;
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
       return 'permission denied; choose a folder that this user may write to.';
+    case 'EROFS':
+      return 'the file system is read-only; choose a folder on another.';
     case 'ENOSPC':
       return 'the disk is full; free some space.';
     default:
@@ -87,6 +109,7 @@ export function writeProblem(error: unknown, path: string): string {
 }
 
 function gzipProblem(error: unknown): string {
+  if (error instanceof UnpacksToTooMuch) return `${error.message}.`;
   return codeOf(error) === 'Z_BUF_ERROR'
     ? 'the gzip data is cut off; fetch the file again.'
     : `it is not a sound gzip file (${error instanceof Error ? error.message : error}); fetch it again.`;

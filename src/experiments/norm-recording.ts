@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { readProblem } from './files.ts';
+import { checkGrown } from './growing-files.ts';
 import { parseJsonLines } from './json-lines.ts';
 import type { RecordedNorm } from './methods.ts';
 
@@ -35,6 +36,7 @@ export function recordingIdentity(path: string): string {
  */
 export async function recordedNorms(path: string): Promise<RecordedNorm[]> {
   const file = normsFile(path);
+  await checkGrown(dirname(file), 'norms.jsonl');
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new Error(
       `Could not read recorded norms from ${file}: ${readProblem(error)} A run records them with recordNormsEvery.`,

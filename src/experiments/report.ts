@@ -1,9 +1,9 @@
 /** The report of a folder of runs, made from what lies in it and nothing else: the same folder gives the same report. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeFileAtomic } from './files.ts';
+import { createFolder, writeFileAtomic } from './files.ts';
 import { pngOfSvg } from './png.ts';
 import { reproductionReport } from './report-reproduction.ts';
 import { sweepReport } from './report-sweep.ts';
@@ -57,7 +57,7 @@ export async function writeReport(root: string): Promise<WrittenReport> {
   const folder = join(root, 'report');
   const temporary = `${folder}.partial-${randomBytes(4).toString('hex')}`;
   for (const [path, content] of files) {
-    await mkdir(dirname(join(temporary, path)), { recursive: true });
+    createFolder(dirname(join(temporary, path)));
     await writeFileAtomic(join(temporary, path), content);
   }
   await rm(folder, { recursive: true, force: true });

@@ -1,12 +1,14 @@
 /** A run in its folder: begun, or taken up where its newest checkpoint left it, to the same bits. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, truncate } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, rename, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../engine/make-folder.ts';
 import { saveWeights } from '../nn/index.ts';
-import { growingFiles, pruneCheckpoints, readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { pruneCheckpoints, readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { configHash, type RunConfig } from './config.ts';
 import { writeProblem } from './files.ts';
+import { growingFiles } from './growing-files.ts';
 import { environmentRecord, RunFolder, recordEnvironment } from './run-folder.ts';
 import type { RunInputs } from './run-inputs.ts';
 import { lockRun } from './run-lock.ts';
@@ -23,7 +25,7 @@ export class InterruptedRun extends Error {
   }
 }
 
-export interface FolderRunOptions extends Pick<RunWatcher, 'onStep' | 'onPoint'> {
+export interface FolderRunOptions extends Pick<RunWatcher, 'onStep' | 'onEpoch' | 'onPoint'> {
   /** Asks the run to write a checkpoint after the update under way and to stop with an InterruptedRun. */
   readonly signal?: AbortSignal;
   /** Before the first update: the updates that are done already. */
@@ -114,8 +116,7 @@ async function createFolder(folder: string, config: RunConfig): Promise<boolean>
   if (await holdsRun(folder)) return false;
   const temporary = `${folder}.partial-${randomBytes(4).toString('hex')}`;
   try {
-    await mkdir(dirname(folder), { recursive: true });
-    await mkdir(temporary);
+    makeFolder(temporary);
     await new RunFolder(temporary).writeJson('config.json', config);
     await rename(temporary, folder);
     return true;
@@ -133,7 +134,7 @@ async function trainIn(
   folder: string,
   config: RunConfig,
   { images, settings, decoder }: RunInputs,
-  { signal, onStep, onPoint, onStart, onWarning }: FolderRunOptions,
+  { signal, onStep, onEpoch, onPoint, onStart, onWarning }: FolderRunOptions,
 ): Promise<StoredResult> {
   const run = new RunFolder(folder);
   const hash = configHash(config);
@@ -150,6 +151,7 @@ async function trainIn(
   onStart?.(checkpoint?.state.step ?? 0);
   const watcher: RunWatcher = {
     onStep,
+    onEpoch,
     onPoint: async (point) => {
       await run.append('metrics.jsonl', point);
       await onPoint?.(point);

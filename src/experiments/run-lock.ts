@@ -5,7 +5,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
-import { writeProblem } from './files.ts';
+import { readProblem, writeProblem } from './files.ts';
+import { parsedJson } from './json-lines.ts';
 import { processStart } from './process-start.ts';
 
 const holderSchema = z.object({ pid: z.int(), host: z.string(), started: z.string() });
@@ -20,35 +21,55 @@ const patience = 2000;
  */
 export async function lockRun(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, 'lock');
-  const mine: LockHolder = { pid: process.pid, host: hostname(), started: processStart(process.pid) ?? '' };
+  const holder: LockHolder = { pid: process.pid, host: hostname(), started: processStart(process.pid) ?? '' };
+  // The id tells this lock from any other of this process.
+  const mine = JSON.stringify({ ...holder, id: randomBytes(4).toString('hex') });
+  await take(path, mine, Date.now() + patience);
+  return async () => {
+    if ((await readLock(path)) === mine) await rm(path, { force: true });
+  };
+}
+
+/** Puts `mine` at `path`, in place of nothing or of what a process left there that is gone. */
+async function take(path: string, mine: string, giveUpAt: number): Promise<void> {
   // A file of one's own that is linked to the name appears whole, and only where there is none.
   const own = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    await writeFile(own, JSON.stringify(mine)).catch((error: unknown) => {
+    await writeFile(own, mine).catch((error: unknown) => {
       throw new Error(`Could not write ${own}: ${writeProblem(error, own)}`, { cause: error });
     });
-    const giveUpAt = Date.now() + patience;
     while (!(await linked(own, path))) {
-      const holder = await lockHolder(folder);
-      if (holder?.host === mine.host && Date.now() < giveUpAt) {
+      const found = await readLock(path);
+      const holder = found === undefined ? undefined : livingHolder(found);
+      if (found !== undefined && holder === undefined) {
+        if (await replaced(own, path, mine, giveUpAt)) return;
+      } else if (Date.now() < giveUpAt && (holder?.host ?? hostname()) === hostname()) {
         await setTimeout(100);
-        continue;
+      } else {
+        throw new Error(inUse(path, holder));
       }
-      if (holder) {
-        throw new Error(
-          `${folder} is in use by process ${holder.pid}${holder.host === mine.host ? '' : ` on ${holder.host}`}; ` +
-            'wait for it, or end it first.',
-        );
-      }
-      // Renamed, not removed: of two processes that find it stale, one gets it.
-      const stale = `${own}.stale`;
-      await rename(path, stale).catch(() => undefined);
-      await rm(stale, { force: true });
     }
   } finally {
     await rm(own, { force: true });
   }
-  return () => rm(path, { force: true });
+}
+
+/**
+ * Puts `own` in the place of a lock that was found to be stale, and says whether it did. That is done by one process at a time,
+ * which looks again: one that was slow to act on what it found would take the lock from who has replaced it since. What keeps
+ * others out meanwhile is a lock like any other, also when its holder is killed.
+ */
+async function replaced(own: string, path: string, mine: string, giveUpAt: number): Promise<boolean> {
+  const guard = `${path}.takeover`;
+  await take(guard, mine, giveUpAt);
+  try {
+    const found = await readLock(path);
+    if (found === undefined || livingHolder(found)) return false;
+    await rename(own, path);
+    return true;
+  } finally {
+    await rm(guard, { force: true });
+  }
 }
 
 async function linked(from: string, to: string): Promise<boolean> {
@@ -61,22 +82,39 @@ async function linked(from: string, to: string): Promise<boolean> {
   );
 }
 
+function inUse(path: string, holder: LockHolder | undefined): string {
+  if (!holder) return `Could not lock ${path}: what is there cannot be read; remove it.`;
+  const { pid, host, started } = holder;
+  const elsewhere = host !== hostname();
+  // Of these it cannot be known whether they live.
+  const cure = elsewhere || started === '' ? ` If that process is gone, remove ${path}.` : '';
+  return `${join(path, '..')} is in use by process ${pid}${elsewhere ? ` on ${host}` : ''}; wait for it, or end it first.${cure}`;
+}
+
 /** The living process that works in a run folder. One on another host is taken to live. */
 export async function lockHolder(folder: string): Promise<LockHolder | undefined> {
-  const text = await readFile(join(folder, 'lock'), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = holderSchema.safeParse(parse(text));
+  const text = await readLock(join(folder, 'lock'));
+  return text === undefined ? undefined : livingHolder(text);
+}
+
+/** The text of a lock; undefined if there is none. */
+async function readLock(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new Error(
+      `Could not read the lock ${path}: ${readProblem(error)} If no process works there, remove it.`,
+      {
+        cause: error,
+      },
+    );
+  });
+}
+
+function livingHolder(lock: string): LockHolder | undefined {
+  const parsed = holderSchema.safeParse(parsedJson(lock));
   if (!parsed.success) return undefined;
   const { pid, host, started } = parsed.data;
   return host !== hostname() || (started === processStart(pid) && isAlive(pid)) ? parsed.data : undefined;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isAlive(pid: number): boolean {

@@ -15,7 +15,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { configHash, type RunConfig, resolveConfig } from './config.ts';
 import { readProblem } from './files.ts';
-import { parseJsonLines } from './json-lines.ts';
+import { checkGrown } from './growing-files.ts';
+import { parsedJson, parseJsonLines } from './json-lines.ts';
 import { lockHolder } from './run-lock.ts';
 import type { RunPoint, RunResult } from './run-training.ts';
 
@@ -101,8 +102,12 @@ export async function readResult(folder: string): Promise<StoredResult | undefin
   return readJson(join(folder, 'result.json'), resultSchema);
 }
 
-/** The points of metrics.jsonl, without a last line that was cut off. */
+/**
+ * The points of metrics.jsonl, without a last line that was cut off.
+ * @throws Error with a sentence if they are those of a run that is done, and not as they were written.
+ */
 export async function readPoints(folder: string): Promise<RunPoint[]> {
+  await checkGrown(folder, 'metrics.jsonl');
   const path = join(folder, 'metrics.jsonl');
   const text = await readText(path);
   return text === undefined ? [] : parsePoints(text, path);
@@ -147,10 +152,8 @@ const resultSchema = z.strictObject({
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
+  const value = parsedJson(text);
+  if (value === undefined) {
     throw new Error(`${path} should hold JSON, but is cut off or was changed; the run is damaged.`);
   }
   const parsed = schema.safeParse(value);

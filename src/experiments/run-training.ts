@@ -97,10 +97,20 @@ export interface RunState {
   readonly tensors: HostTensors;
   readonly best?: RunPoint;
   readonly points: readonly RunPoint[];
+  /** Unknown where the run was taken up from a state without it. */
+  readonly inEpoch?: EpochSums;
+}
+
+/** Over the updates since the epoch under way began. */
+export interface EpochSums {
+  readonly losses: number;
+  readonly updates: number;
 }
 
 export interface RunWatcher {
-  onStep?(step: number, training: { readonly loss: number; readonly epoch: number }): void;
+  onStep?(step: number): void;
+  /** With the update that ends an epoch, and the mean of the training loss over all updates of it. */
+  onEpoch?(epoch: number, end: { readonly step: number; readonly meanLoss: number }): void;
   onPoint?(point: RunPoint): void | Promise<void>;
   /** With the norm before the update that follows `step` updates. */
   onNorm?(norm: RecordedNorm): void | Promise<void>;
@@ -147,7 +157,10 @@ export async function runTraining(
     ]),
     best: best?.point,
     points,
+    inEpoch,
   });
+  let epoch = Math.floor(training.epoch);
+  let inEpoch: EpochSums | undefined = from ? from.inEpoch : noUpdates;
   const speed = new Speed();
   let status: RunResult['status'] = 'finished';
   for (let step = (from?.step ?? 0) + 1; step <= settings.steps && status === 'finished'; step++) {
@@ -157,7 +170,13 @@ export async function runTraining(
     speed.start();
     const { loss, penalty, updateNorm, images: seen } = await training.step();
     speed.stop(seen);
-    watcher.onStep?.(step, { loss, epoch: training.epoch });
+    watcher.onStep?.(step);
+    inEpoch &&= { losses: inEpoch.losses + loss, updates: inEpoch.updates + 1 };
+    if (Math.floor(training.epoch) > epoch) {
+      epoch = Math.floor(training.epoch);
+      if (inEpoch) watcher.onEpoch?.(epoch, { step, meanLoss: inEpoch.losses / inEpoch.updates });
+      inEpoch = noUpdates;
+    }
     if (!Number.isFinite(loss) || loss > (settings.divergedAbove ?? Infinity)) status = 'diverged';
     if (step % settings.evaluateEvery === 0 || step === settings.steps || status === 'diverged') {
       const validation = await training.evaluate(images.validation);
@@ -201,6 +220,8 @@ export async function runTraining(
     points,
   };
 }
+
+const noUpdates: EpochSums = { losses: 0, updates: 0 };
 
 interface Best {
   readonly point: RunPoint;

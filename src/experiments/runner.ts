@@ -3,9 +3,8 @@
  * one stopped. Nothing is shared between them but the folder, so the numbers do not depend on how many there are.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from './files.ts';
+import { createFolder, writeFileAtomic } from './files.ts';
 import type { PlannedRun } from './run-plan.ts';
 import { readRun } from './run-store.ts';
 
@@ -52,7 +51,7 @@ const outcomes: Readonly<Record<number, Outcome>> = { 0: 'finished', 4: 'diverge
  */
 export async function makeRuns(runs: readonly PlannedRun[], options: RunnerOptions): Promise<RunOutcome[]> {
   const { root, jobs, signal } = options;
-  await mkdir(join(root, 'configs'), { recursive: true });
+  createFolder(join(root, 'configs'));
   const done = new Map<string, RunOutcome>();
   const waiting = new Set(runs);
   const end = (outcome: RunOutcome): void => {
@@ -103,6 +102,8 @@ async function makeRun(run: PlannedRun, options: RunnerOptions): Promise<RunOutc
   const config = join(root, 'configs', `${run.name}.json`);
   await writeFileAtomic(config, `${JSON.stringify(run.config, null, 2)}\n`);
   options.onStart?.(run);
+  // A signal that is aborted by now tells nothing to those who begin to listen.
+  if (signal?.aborted) return { run, outcome: 'not started' };
   return new Promise((resolve) => {
     const child = spawn(program, [...args, 'train', '--config', config, '--runs', root, ...trainOptions], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

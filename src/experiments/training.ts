@@ -20,7 +20,7 @@ import {
 } from '../engine/index.ts';
 import { type Module, type Optimizer, setNormBatch, sgd } from '../nn/index.ts';
 import { type Augmentation, augment, normalizer } from './augment.ts';
-import { type Batching, ImageOrder, imageBatch, type LastBatch, updateAt } from './batches.ts';
+import { type Batching, ImageOrder, imageBatch, type LastBatch, orders, updateAt } from './batches.ts';
 import type { Dataset, ImageSet } from './data/image-set.ts';
 import {
   drawnMicroBatch,
@@ -120,8 +120,8 @@ export class Training {
     }
     setNormBatch(model, options.normBatch);
     this.#order = new ImageOrder(train.count, seed);
-    this.#measureOrder = new ImageOrder(train.count, seed + 1);
-    this.#recordOrder = new ImageOrder(train.count, seed + 2);
+    this.#measureOrder = new ImageOrder(train.count, seed, orders.measuring);
+    this.#recordOrder = new ImageOrder(train.count, seed, orders.recording);
     this.#optimizer = sgd(model.parameters(), { learningRate: options.learningRate });
     this.#draws = createGenerator(seed, streams.methods);
     this.#augmenting = createGenerator(seed, streams.augmentation);

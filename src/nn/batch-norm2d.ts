@@ -23,7 +23,8 @@ import { checkCount } from './specification.ts';
  *
  * In training mean and (biased) variance are the batch's own, and each forward pass moves the running ones:
  * r <- (1 - momentum) r + momentum * batch's, with the unbiased variance. In evaluation the running ones are used.
- * Inside `withFrozenStatistics` training passes do not move them.
+ * Inside `withFrozenStatistics` training passes do not move them. A batch without values counts as a pass, but has no
+ * statistics to move them by.
  *
  * With a `normBatch` (ghost batch norm, Hoffer et al. 2017) training takes the statistics of each `normBatch` consecutive
  * images apart, as if they had passed one after the other: the running ones move once for each part.
@@ -61,7 +62,9 @@ export class BatchNorm2d extends Module {
       throw new ShapeError(`BatchNorm2d: expected [N,${channels},H,W], got shape [${x.shape}].`);
     }
     const affine = { weight: this.weight, bias: this.bias };
-    if (!this.training) {
+    const tracks = this.training && !this.statisticsFrozen;
+    if (!this.training || x.size === 0) {
+      if (tracks) this.#count(1);
       const running = { mean: this.runningMean, variance: this.runningVariance };
       return normalizeChannels(x, running, affine, this.#epsilon);
     }
@@ -75,7 +78,7 @@ export class BatchNorm2d extends Module {
     // The parts become channels of their own: [parts, images, C, H, W] -> [images, parts C, H, W].
     const apart = parts === 1 ? x : movedParts(x, [parts, images, c, h, w], [images, parts * c, h, w]);
     const statistics = channelStatistics(apart);
-    if (!this.statisticsFrozen) this.#trackParts(statistics, parts, count);
+    if (tracks) this.#trackParts(statistics, parts, count);
     const y = normalizeChannels(apart, statistics, repeated(affine, parts), this.#epsilon);
     return parts === 1 ? y : movedParts(y, [images, parts, c, h, w], x.shape);
   }
@@ -94,7 +97,11 @@ export class BatchNorm2d extends Module {
       this.#track(this.runningMean, part(mean, k));
       this.#track(this.runningVariance, mul(part(variance, k), count / (count - 1)));
     }
-    assign(this.batchesTracked, add(this.batchesTracked, parts));
+    this.#count(parts);
+  }
+
+  #count(passes: number): void {
+    assign(this.batchesTracked, add(this.batchesTracked, passes));
   }
 
   #track(running: Tensor, current: Tensor): void {

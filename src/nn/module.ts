@@ -74,7 +74,7 @@ export abstract class Module {
 
   /** This module and all below it, each once and before its children. */
   modules(): Module[] {
-    return [...new Set([this, ...[...this.#children.values()].flatMap((child) => child.modules())])];
+    return [...this.#prefixes().keys()];
   }
 
   /**
@@ -82,7 +82,7 @@ export abstract class Module {
    * comes once, by its first name, as in PyTorch; `stateDict` has every name.
    */
   namedParameters(): Map<string, Tensor> {
-    return firstNames(this.#collect('', (module) => [module.#parameters]));
+    return this.#firstNames((module) => module.#parameters);
   }
 
   parameters(): Tensor[] {
@@ -91,12 +91,12 @@ export abstract class Module {
 
   /** State that is not learned by gradients, such as running statistics: each tensor once, by its first name. */
   namedBuffers(): Map<string, Tensor> {
-    return firstNames(this.#collect('', (module) => [module.#buffers]));
+    return this.#firstNames((module) => module.#buffers);
   }
 
   /** Parameters and buffers with PyTorch's names, in its order. They are the live tensors, not copies. */
   stateDict(): Map<string, Tensor> {
-    return this.#collect('', (module) => [module.#parameters, module.#buffers]);
+    return new Map(this.#names(''));
   }
 
   /**
@@ -121,18 +121,30 @@ export abstract class Module {
     return register(this.#children, name, module);
   }
 
-  #collect(prefix: string, tables: (module: Module) => ReadonlyMap<string, Tensor>[]): Map<string, Tensor> {
-    const own = tables(this).flatMap((table) => [...table].map(([name, t]) => [prefix + name, t] as const));
-    const below = [...this.#children].flatMap(([name, child]) => [
-      ...child.#collect(`${prefix}${name}.`, tables),
-    ]);
-    return new Map([...own, ...below]);
+  /** Every name of every tensor. */
+  #names(prefix: string): (readonly [string, Tensor])[] {
+    return [
+      ...[...this.#parameters, ...this.#buffers].map(([name, value]) => [prefix + name, value] as const),
+      ...[...this.#children].flatMap(([name, child]) => child.#names(`${prefix}${name}.`)),
+    ];
   }
-}
 
-function firstNames(named: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  const seen = new Set<Tensor>();
-  return new Map([...named].filter(([, value]) => !seen.has(value) && seen.add(value)));
+  /** Each tensor of a kind once, by its first name. */
+  #firstNames(tableOf: (module: Module) => ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+    const names = new Map<Tensor, string>();
+    for (const [module, prefix] of this.#prefixes()) {
+      for (const [name, value] of tableOf(module)) if (!names.has(value)) names.set(value, prefix + name);
+    }
+    return new Map([...names].map(([value, name]) => [name, value]));
+  }
+
+  /** This module and all below it, with what comes before their own names where they are met first. */
+  #prefixes(prefix = '', found = new Map<Module, string>()): Map<Module, string> {
+    if (found.has(this)) return found;
+    found.set(this, prefix);
+    for (const [name, child] of this.#children) child.#prefixes(`${prefix}${name}.`, found);
+    return found;
+  }
 }
 
 function register<Base, Value extends Base>(table: Map<string, Base>, name: string, value: Value): Value {

@@ -2,31 +2,17 @@
 import { formatShape, normalizeDim, type Shape, ShapeError, sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkChannels, checkFloat } from './checks.ts';
-import { add, div, erf, exp, log, mul, neg, pow, rsqrt, sigmoid, square, sub, tanh } from './elementwise.ts';
+import { add, div, exp, log, mul, neg, rsqrt, square, sub } from './elementwise.ts';
 import { oneHot } from './indexing.ts';
 import { reshape } from './movement.ts';
 import { max, mean, sum } from './reduction.ts';
 import { greaterEqual, less, logicalAnd, notEqual, where } from './selection.ts';
 
-/** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
-export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
-  checkFloat('gelu', x);
-  if (approximate === 'none') return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
-  const inner = mul(add(x, mul(pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI));
-  return mul(mul(x, 0.5), add(tanh(inner), 1));
-}
-
-/** x sigmoid(x). */
-export function silu(x: Tensor): Tensor {
-  checkFloat('silu', x);
-  return mul(x, sigmoid(x));
-}
-
 /** exp(x) / sum(exp(x)) along one dim. */
 export function softmax(x: Tensor, dim = -1): Tensor {
   checkFloat('softmax', x);
   const at = normalizeDim('softmax', dim, x.shape);
-  const exponentials = exp(sub(x, max(x, at, true).detach()));
+  const exponentials = exp(belowZero(x, at));
   return div(exponentials, sum(exponentials, at, true));
 }
 
@@ -34,8 +20,13 @@ export function softmax(x: Tensor, dim = -1): Tensor {
 export function logSoftmax(x: Tensor, dim = -1): Tensor {
   checkFloat('logSoftmax', x);
   const at = normalizeDim('logSoftmax', dim, x.shape);
-  const shifted = sub(x, max(x, at, true).detach());
+  const shifted = belowZero(x, at);
   return sub(shifted, log(sum(exp(shifted), at, true)));
+}
+
+/** x - max(x) along a dim, so that no exponential overflows; an empty dim has no largest element, and needs none. */
+function belowZero(x: Tensor, dim: number): Tensor {
+  return x.shape[dim] === 0 ? x : sub(x, max(x, dim, true).detach());
 }
 
 /** How a loss per example becomes the result. */
@@ -63,6 +54,11 @@ export function crossEntropy(
     throw new ShapeError(
       'crossEntropy: expected f32 logits [N,classes] and i32 or u32 labels [N], got ' +
         `${logits.dtype}${formatShape(logits.shape)} and ${labels.dtype}${formatShape(labels.shape)}.`,
+    );
+  }
+  if (classes === 0 && count > 0) {
+    throw new ShapeError(
+      `crossEntropy: logits ${formatShape(logits.shape)} have no classes that a label could name; expected one or more.`,
     );
   }
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {

@@ -7,7 +7,7 @@ import { errorFunction } from '../run/special.ts';
 import { full, Tensor } from '../tensor.ts';
 import { checkFloat } from './checks.ts';
 import { binary, type Operand, unary } from './row.ts';
-import { eq, greater, greaterEqual, logicalAnd, where } from './selection.ts';
+import { eq, greater, greaterEqual, lessEqual, logicalAnd, where } from './selection.ts';
 import { unchanged } from './view.ts';
 
 export type { Operand } from './row.ts';
@@ -16,6 +16,7 @@ export type { Operand } from './row.ts';
 
 export const add = binary({
   name: 'add',
+  arithmetic: true,
   wgsl: ([a, b]) => `${a} + ${b}`,
   reference: (a, b) => a + b,
   gradients: [(g) => g, (g) => g],
@@ -23,6 +24,7 @@ export const add = binary({
 
 export const sub = binary({
   name: 'sub',
+  arithmetic: true,
   wgsl: ([a, b]) => `${a} - ${b}`,
   reference: (a, b) => a - b,
   gradients: [(g) => g, (g) => neg(g)],
@@ -30,6 +32,7 @@ export const sub = binary({
 
 export const mul = binary({
   name: 'mul',
+  arithmetic: true,
   wgsl: ([a, b]) => `${a} * ${b}`,
   reference: (a, b) => a * b,
   integerReference: Math.imul,
@@ -39,6 +42,7 @@ export const mul = binary({
 /** a / b, in f32. */
 export const div = binary({
   name: 'div',
+  arithmetic: true,
   takes: floatDTypes,
   wgsl: ([a, b]) => `${a} / ${b}`,
   reference: (a, b) => a / b,
@@ -47,6 +51,7 @@ export const div = binary({
 
 export const neg = unary({
   name: 'neg',
+  arithmetic: true,
   takes: ['f32', 'i32'],
   wgsl: ([x]) => `-${x}`,
   reference: (x) => -x,
@@ -73,6 +78,7 @@ export const sign = unary({
 
 export const square = unary({
   name: 'square',
+  arithmetic: true,
   wgsl: ([x]) => `${x} * ${x}`,
   reference: (x) => x * x,
   integerReference: (x) => Math.imul(x, x),
@@ -136,7 +142,7 @@ export const rsqrt = unary({
   cost: 5,
   wgsl: ([x]) => `1f / squareRoot(${x})`,
   reference: (x) => 1 / Math.sqrt(x),
-  gradients: [(g, [x], out) => mul(g, mul(div(out, x), -0.5))],
+  gradients: [(g, _, out) => mul(g, mul(pow(out, 3), -0.5))],
 });
 
 const powTensor = binary({
@@ -146,20 +152,29 @@ const powTensor = binary({
   wgsl: ([a, b]) => `power(${a}, ${b})`,
   reference: power,
   gradients: [
-    (g, [a, b]) => mul(g, where(eq(b, 0), 0, mul(b, pow(a, sub(b, 1))))),
-    (g, [a, b], out) =>
-      mul(g, where(logicalAnd(eq(a, 0), greaterEqual(b, 0)), 0, mul(out, log(where(eq(a, 0), 1, a))))),
+    (g, [a, b]) => {
+      const constant = eq(b, 0);
+      return where(constant, 0, mul(g, mul(b, pow(a, where(constant, 0, sub(b, 1))))));
+    },
+    (g, [a, b], out) => {
+      const constant = logicalAnd(eq(a, 0), greaterEqual(b, 0));
+      return mul(g, where(constant, 0, mul(out, log(where(constant, 1, a)))));
+    },
   ],
 });
 
 /**
- * a to the power b. A negative base needs a whole exponent, else NaN; pow(x, 0) = 1. Derivatives as PyTorch's:
- * b a^(b-1), which is 0 where b = 0; and a^b log a, which is 0 where a = 0 and b >= 0.
+ * a to the power b, both f32. A negative base needs a whole exponent, else NaN; pow(x, 0) = 1; whole powers are exact where
+ * f32 holds them (up to the exponent 256); the numbers 0.5 and -0.5 give sqrt and rsqrt (PyTorch's `pow`). Derivatives
+ * as PyTorch's: b a^(b-1), which is 0 where b = 0; and a^b log a, which is 0 where a = 0 and b >= 0.
  */
 export function pow(a: Operand, b: Operand): Tensor {
   if (a instanceof Tensor && typeof b === 'number') {
+    checkFloat('pow', a);
+    if (b === -1) return div(1, a);
     if (b === 0) return full(a.shape, 1);
     if (b === 0.5) return sqrt(a);
+    if (b === -0.5) return rsqrt(a);
     if (b === 1) return unchanged(a);
     if (b === 2) return square(a);
     if (b === 3) return mul(square(a), a);
@@ -175,7 +190,7 @@ function power(a: number, b: number): number {
 
 // ---- trigonometric and sigmoid-like ---------------------------------------------------------------------------
 
-/** Sine, x in radians; accurate in f32 for |x| < 8000. */
+/** Sine, x in radians; right to a few units in the last place for every f32 x, NaN at infinity. */
 export const sin = unary({
   name: 'sin',
   takes: floatDTypes,
@@ -185,7 +200,7 @@ export const sin = unary({
   gradients: [(g, [x]) => mul(g, cos(x))],
 });
 
-/** Cosine, x in radians; accurate in f32 for |x| < 8000. */
+/** Cosine, x in radians; accurate as `sin`. */
 export const cos = unary({
   name: 'cos',
   takes: floatDTypes,
@@ -236,13 +251,13 @@ export const erf = unary({
 
 // ---- rectifiers -----------------------------------------------------------------------------------------------
 
-/** max(x, 0); derivative 0 at 0. NaN stays NaN. */
+/** max(x, 0); derivative 0 at 0. NaN stays NaN, with derivative 1 (PyTorch's `relu`). */
 export const relu = unary({
   name: 'relu',
   takes: floatDTypes,
   wgsl: ([x]) => `select(${x}, 0f, ${x} <= 0f)`,
   reference: (x) => Math.max(x, 0),
-  gradients: [(g, _, out) => where(greater(out, 0), g, 0)],
+  gradients: [(g, _, out) => where(lessEqual(out, 0), 0, g)],
 });
 
 /** x where x > 0, else slope * x. */

@@ -16,7 +16,7 @@ import type { Operation } from '../tape.ts';
 import { full, record, type Tensor, tensor } from '../tensor.ts';
 import { type Pair, pairOf } from './checks.ts';
 import { conv2d } from './conv2d.ts';
-import { mul } from './elementwise.ts';
+import { div } from './elementwise.ts';
 import { indexSelect } from './indexing.ts';
 import { reshape } from './movement.ts';
 import { mean, sum } from './reduction.ts';
@@ -122,8 +122,8 @@ export function avgPool2d(x: Tensor, window: Pair, options: Pool2dOptions = {}):
   } = sizesOf('avgPool2d', x, window, options);
   const [n, c, h, w] = x.shape;
   const planes = reshape(x, [n * c, 1, h, w]);
-  const y = conv2d(planes, full([1, 1, r, s], 1 / (r * s)), { stride, padding });
-  return reshape(y, [n, c, p, q]);
+  const sums = conv2d(planes, full([1, 1, r, s], 1), { stride, padding });
+  return reshape(div(sums, r * s), [n, c, p, q]);
 }
 
 /** The mean of each channel's whole image: [N,C,H,W] -> [N,C]. */
@@ -165,11 +165,11 @@ function regionMeans(x: Tensor, dim: number, count: number): Tensor {
     ...x.shape.slice(dim + 1),
   ]);
   const mask = tensor(inside.map(Number), { shape: [count, longest, ...after], dtype: 'bool' });
-  const scales = tensor(
-    regions.map(({ length }) => 1 / length),
+  const lengths = tensor(
+    regions.map(({ length }) => length),
     { shape: [count, ...after] },
   );
-  return mul(sum(where(mask, elements, 0), dim + 1), scales);
+  return div(sum(where(mask, elements, 0), dim + 1), lengths);
 }
 
 function checkImage(name: string, x: Tensor): void {

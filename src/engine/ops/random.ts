@@ -161,6 +161,11 @@ export function categorical(generator: Generator, logits: Tensor): Tensor {
       `categorical: expected f32 logits [N,classes], got ${logits.dtype}${formatShape(logits.shape)}.`,
     );
   }
+  if (logits.shape[1] === 0) {
+    throw new ShapeError(
+      `categorical: logits ${formatShape(logits.shape)} have no classes to draw from; expected one or more.`,
+    );
+  }
   const u = sub(1, uniform(generator, logits.shape));
   // u = 1 stands for (1 - 2^-24, 1]: its middle keeps the noise finite, so that a logit of -Infinity never wins.
   return argMax(sub(logits.detach(), log(maximum(neg(log(u)), 2 ** -25))), 1);

@@ -84,11 +84,15 @@ function checkNumeric(name: string, x: Tensor, floatOnly = false): void {
 }
 
 function checkNotEmpty(name: string, x: Tensor, dims: readonly number[]): void {
-  if (dims.some((dim) => x.shape[dim] === 0)) {
+  if (isEmptyAlong(x, dims)) {
     throw new ShapeError(
       `${name}: shape ${formatShape(x.shape)} has no elements to choose from along dims [${dims}].`,
     );
   }
+}
+
+function isEmptyAlong(x: Tensor, dims: readonly number[]): boolean {
+  return dims.some((dim) => x.shape[dim] === 0);
 }
 
 /** Sum over dims; 0 for no elements. */
@@ -104,11 +108,11 @@ export function sum(x: Tensor, dims?: Dims, keepDim = false): Tensor {
   return reduce(x, operation, list, keepDim);
 }
 
-/** Arithmetic mean over dims (NaN for no elements). */
+/** Arithmetic mean over dims: the sum divided by the count (NaN for no elements). */
 export function mean(x: Tensor, dims?: Dims, keepDim = false): Tensor {
   checkNumeric('mean', x, true);
   const list = normalizeDims('mean', dims, x.shape);
-  return mul(sum(x, list, keepDim), 1 / countOf(x, list));
+  return div(sum(x, list, keepDim), countOf(x, list));
 }
 
 function countOf(x: Tensor, dims: readonly number[]): number {
@@ -193,14 +197,14 @@ export function variance(
   checkNumeric('variance', x, true);
   const list = normalizeDims('variance', dims, x.shape);
   const squares = square(sub(x, mean(x, list, true)));
-  return mul(sum(squares, list, keepDim), 1 / Math.max(0, countOf(x, list) - correction));
+  return div(sum(squares, list, keepDim), Math.max(0, countOf(x, list) - correction));
 }
 
-/** log(sum(exp(x))) over dims, without overflow; -infinity where every element is. */
+/** log(sum(exp(x))) over dims, without overflow; -infinity where every element is, and for no elements. */
 export function logSumExp(x: Tensor, dims?: Dims, keepDim = false): Tensor {
   checkNumeric('logSumExp', x, true);
   const list = normalizeDims('logSumExp', dims, x.shape);
-  checkNotEmpty('logSumExp', x, list);
+  if (isEmptyAlong(x, list)) return log(sum(exp(x), list, keepDim));
   const highest = max(x, list, true).detach();
   const shift = where(eq(abs(highest), Infinity), 0, highest);
   const total = add(log(sum(exp(sub(x, shift)), list, true)), shift);
@@ -238,6 +242,7 @@ function argExtreme(
   extremeOf: typeof max,
 ): Tensor {
   if (dim === undefined) {
+    checkNotEmpty(name, x, [...x.shape.keys()]);
     const flat = argExtreme(name, reshape(x, [x.size]), 0, false, extremeOf);
     return keepDim
       ? reshape(

@@ -24,6 +24,8 @@ export interface Row {
   readonly gradients: readonly (GradientRule | 'zero' | 'none')[];
   /** Arithmetic per element, in multiplications (default 1). */
   readonly cost?: number;
+  /** True for sums, differences, products and quotients: see `Inline.arithmetic`. */
+  readonly arithmetic?: boolean;
   /** dtypes taken (default f32, i32 and u32). */
   readonly takes?: readonly DType[];
   /** dtype returned (default: that of the first operand). */
@@ -44,6 +46,7 @@ export function operationOf(row: Row): Operation {
       kind: 'inline',
       aligned: true,
       cost: row.cost ?? 1,
+      arithmetic: row.arithmetic,
       emit: (emitter, index, entry) =>
         row.wgsl(
           entry.inputDTypes.map((_, i) => emitter.input(i, index)),

@@ -8,7 +8,7 @@ import { unchanged } from './view.ts';
 
 // ---- two operands, ties and bounds ----------------------------------------------------------------------------
 
-/** The larger; NaN if either is. At a tie each operand gets half of the gradient (PyTorch's `maximum`). */
+/** The larger; NaN if either is. The gradient as PyTorch's: half for each at a tie, all for each where there is a NaN. */
 export const maximum = binary({
   name: 'maximum',
   wgsl: ([a, b], dtype) => (dtype === 'f32' ? `maximum(${a}, ${b})` : `max(${a}, ${b})`),
@@ -16,7 +16,7 @@ export const maximum = binary({
   gradients: [(g, [a, b]) => shareOfLarger(g, a, b), (g, [a, b]) => shareOfLarger(g, b, a)],
 });
 
-/** The smaller; NaN if either is. At a tie each operand gets half of the gradient (PyTorch's `minimum`). */
+/** The smaller; NaN if either is. The gradient as for `maximum`. */
 export const minimum = binary({
   name: 'minimum',
   wgsl: ([a, b], dtype) => (dtype === 'f32' ? `minimum(${a}, ${b})` : `min(${a}, ${b})`),
@@ -24,40 +24,37 @@ export const minimum = binary({
   gradients: [(g, [a, b]) => shareOfLarger(g, b, a), (g, [a, b]) => shareOfLarger(g, a, b)],
 });
 
-/** g where a > b, half of it where a = b, else 0. */
+/** g where a > b, half of it where a = b, 0 where a < b; all of it beside a NaN, which is in the result. */
 function shareOfLarger(g: Tensor, a: Tensor, b: Tensor): Tensor {
-  return where(greater(a, b), g, where(eq(a, b), mul(g, 0.5), 0));
+  return where(less(a, b), 0, where(eq(a, b), mul(g, 0.5), g));
 }
 
+const clampRow: Row = {
+  name: 'clamp',
+  takes: floatDTypes,
+  cost: 2,
+  wgsl: ([x, low, high]) => {
+    const raised = `select(${x}, ${low}, ${x} < ${low})`;
+    return `select(${raised}, ${high}, ${raised} > ${high})`;
+  },
+  reference: (x, low, high) => Math.min(Math.max(x, low), high),
+  gradients: [
+    (g, [x, low, high]) => where(logicalAnd(greaterEqual(x, low), lessEqual(x, high)), g, 0),
+    'zero',
+    'zero',
+  ],
+};
+const limit = operationOf(clampRow);
+
 /**
- * Limits x to [low, high]; derivative 1 on the closed interval, else 0 (PyTorch's `clamp`; high wins where low > high).
- * NaN stays NaN.
+ * Limits x to [low, high]; derivative 1 on the closed interval, else 0. Where low > high, the result is high everywhere
+ * and the derivative 0. NaN stays NaN, with derivative 0. (All as PyTorch's `clamp`.)
  */
 export function clamp(x: Tensor, low = -Infinity, high = Infinity): Tensor {
   if (Number.isNaN(low) || Number.isNaN(high)) {
     throw new RangeError(`clamp: expected numbers as bounds, got low ${low} and high ${high}.`);
   }
-  const row: Row = {
-    name: 'clamp',
-    attributes: `${low},${high}`,
-    takes: floatDTypes,
-    cost: 2,
-    wgsl: ([value]) => clampExpression(value, low, high),
-    reference: (value) => Math.min(Math.max(value, low), high),
-    gradients: [(g, [value]) => where(logicalAnd(greaterEqual(value, low), lessEqual(value, high)), g, 0)],
-  };
-  return apply(row, operationOf(row), [x]);
-}
-
-function clampExpression(x: string, low: number, high: number): string {
-  const above = low === -Infinity ? x : `select(${x}, ${literal(low)}, ${x} < ${literal(low)})`;
-  return high === Infinity ? above : `select(${above}, ${literal(high)}, ${x} > ${literal(high)})`;
-}
-
-function literal(value: number): string {
-  const rounded = Math.fround(value);
-  if (Number.isFinite(rounded)) return `f32(${rounded})`;
-  return rounded > 0 ? 'infinity()' : '-infinity()';
+  return apply(clampRow, limit, [x, low, high]);
 }
 
 // ---- comparisons and logic: derivative zero -------------------------------------------------------------------
@@ -172,20 +169,29 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 }
 
 /**
- * x in another dtype. Numbers to bool: non-zero is true. f32 to integers drops the fraction; that way there is no
- * derivative, and asking for one is an error. Values beyond the integer range are undefined.
+ * x in another dtype. Numbers to bool: non-zero is true, NaN too. f32 to integers drops the fraction; beyond their range it
+ * gives the last f32 within (WGSL's rule), NaN 0; that way there is no derivative, and asking for one is an error.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
   if (!allDTypes.includes(dtype))
     throw new TypeError(`cast: '${dtype}' is no dtype; expected f32, i32, u32 or bool.`);
   if (x.dtype === dtype) return unchanged(x);
-  const from = x.dtype;
   const operation = operationOf({
     name: `cast to ${dtype}`,
-    wgsl: ([value]) => (dtype === 'bool' ? `!(${value} == ${from}(0))` : `${dtype}(${value})`),
-    reference: (value) =>
-      dtype === 'bool' ? Number(value !== 0) : dtype === 'f32' ? value : Math.trunc(value),
+    ...conversion(x.dtype, dtype),
     gradients: [dtype === 'f32' ? (g) => g : 'none'],
   });
   return record(operation, [x], x.shape, dtype);
+}
+
+function conversion(from: DType, to: DType): Pick<Row, 'wgsl' | 'reference'> {
+  if (to === 'bool') {
+    return { wgsl: ([x]) => `!(${x} == ${from}(0))`, reference: (x) => Number(x !== 0) };
+  }
+  if (from !== 'f32' || to === 'f32') return { wgsl: ([x]) => `${to}(${x})`, reference: (x) => x };
+  const [low, high] = to === 'i32' ? [-2147483648, 2147483520] : [0, 4294967040];
+  return {
+    wgsl: ([x]) => `${to}(select(${x}, 0f, isNan(${x})))`,
+    reference: (x) => (Number.isNaN(x) ? 0 : Math.min(Math.max(Math.trunc(x), low), high)),
+  };
 }

@@ -194,16 +194,21 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   );
 }
 
-/** Cuts a dim into parts: of one size (the last may be smaller), or of given sizes that add up to it. */
+/**
+ * Cuts a dim into parts: of one size (the last may be smaller; an empty dim is one empty part), or of given sizes that
+ * add up to it.
+ */
 export function split(x: Tensor, sizes: number | readonly number[], dim = 0): Tensor[] {
   const at = normalizeDim('split', dim, x.shape);
   const total = x.shape[at];
-  if (typeof sizes === 'number' && !(Number.isInteger(sizes) && sizes > 0)) {
+  if (typeof sizes === 'number' && !(Number.isInteger(sizes) && sizes >= (total === 0 ? 0 : 1))) {
     throw new ShapeError(`split: expected a size >= 1, got ${sizes}.`);
   }
   const parts =
     typeof sizes === 'number'
-      ? Array.from({ length: Math.ceil(total / sizes) }, (_, i) => Math.min(sizes, total - i * sizes))
+      ? Array.from({ length: total === 0 ? 1 : Math.ceil(total / sizes) }, (_, i) =>
+          Math.min(sizes, total - i * sizes),
+        )
       : sizes;
   if (
     parts.reduce((a, b) => a + b, 0) !== total ||

@@ -29,6 +29,8 @@ export class Emitter {
   #lines: string[] = [];
   #names = new Map<string, string>();
   #values = new Map<string, string>();
+  /** For the result of arithmetic: what it was made of, as far as arithmetic alone leads back. */
+  readonly #parts = new Map<string, ReadonlySet<string>>();
   #nameCount = 0;
 
   /** `uniform`: the WGSL name of an array of vec4u that holds what goes by uniform. */
@@ -66,19 +68,41 @@ export class Emitter {
     if (operation.lowering.kind !== 'inline') {
       throw new Error(`${operation.name} was to be fused, but it is not an expression.`);
     }
+    const arithmetic = operation.lowering.arithmetic && rest.dtype === 'f32';
+    const operands = arithmetic && this.#apart(inputs.map((input) => this.value(input, index)));
     const view: InlineEmitter = {
-      input: (input, at) => this.value(inputs[input], at),
+      input: (input, at) => (operands ? operands[input] : this.value(inputs[input], at)),
       define: (expression) => this.define(expression),
       size: (value) => this.size(value),
       constant: (value, dtype) => this.constant(value, dtype),
       at: (shape, coordinates) => this.at(shape, coordinates),
       linear: (shape, position) => this.linear(shape, position),
     };
-    return this.define(operation.lowering.emit(view, index, { operation, ...rest }));
+    const name = this.define(operation.lowering.emit(view, index, { operation, ...rest }));
+    if (operands) this.#parts.set(name, new Set(operands.flatMap((operand) => [...this.#partsOf(operand)])));
+    return name;
+  }
+
+  /**
+   * The operands of an arithmetic operation, such that no driver sees them as related. Drivers take x - x for 0 and
+   * a * b / b for a, which is wrong for NaN, infinity, and where the first step overflows or rounds. So where two operands
+   * have a part in common, one goes through an exclusive or with a zero that only the uniforms know: the one that was
+   * computed, as the other may have been made opaque before, in what it is computed from.
+   */
+  #apart(operands: readonly string[]): readonly string[] {
+    const [first, second] = operands.map((operand) => this.#partsOf(operand));
+    if (!second || ![...second].some((part) => first.has(part))) return operands;
+    const at = this.#parts.has(operands[0]) ? 0 : 1;
+    const opaque = this.define(`bitcast<f32>(bitcast<u32>(${operands[at]}) ^ ${this.#word(0)})`);
+    return operands.with(at, opaque);
+  }
+
+  #partsOf(name: string): ReadonlySet<string> {
+    return this.#parts.get(name) ?? new Set([isLiteral(name) ? 'literal' : name]);
   }
 
   define(expression: string): string {
-    if (/^\w+$|^[\w.]+\[\d+\]\.\w$/.test(expression)) return expression;
+    if (/^\w+$|^[\w.]+\[\d+\]\.\w$/.test(expression) || isLiteral(expression)) return expression;
     let name = this.#names.get(expression);
     if (name === undefined) {
       name = `v${this.#nameCount++}`;
@@ -194,6 +218,10 @@ export class Emitter {
     const element = `in${binding}[${position}]`;
     return this.define(this.#entries[entry].dtype === 'bool' ? `${element} != 0u` : element);
   }
+}
+
+function isLiteral(expression: string): boolean {
+  return /^\(?-?[\d.]+f\)?$/.test(expression);
 }
 
 function wordOf(value: number): number {

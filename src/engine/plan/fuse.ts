@@ -102,13 +102,13 @@ export function fuse(graph: Graph, maxReads: number, { recomputation }: Switches
   /** Several consumers that ended up in one kernel, all at its own position, need no buffer between them. */
   const takeBack = (): void => {
     const shared = new Set(base.filter((to, at) => to !== at));
-    const readers = new Map<number, number[]>();
+    const readers = entries.map(() => new Set<number>());
     entries.forEach((_, at) => {
       if (!stored[at] || base[at] !== at) return;
-      for (const read of parts[at].reads.keys()) readers.set(read, [...(readers.get(read) ?? []), at]);
+      for (const read of parts[at].reads.keys()) readers[read].add(at);
     });
     for (const at of [...entries.keys()].reverse()) {
-      const [reader, other] = readers.get(at) ?? [];
+      const [reader, other] = readers[at];
       const { operation, leaf } = entries[at];
       if (!stored[at] || wanted.has(at) || shared.has(at) || leaf !== undefined) continue;
       if (operation.lowering.kind !== 'inline' || reader === undefined || other !== undefined) continue;
@@ -122,8 +122,8 @@ export function fuse(graph: Graph, maxReads: number, { recomputation }: Switches
       stored[at] = false;
       parts[reader] = { cost: into.cost + own.cost, nodes: into.nodes + own.nodes, reads };
       for (const read of own.reads.keys()) {
-        const list = (readers.get(read) ?? []).filter((other) => other !== at && other !== reader);
-        readers.set(read, [...list, reader]);
+        readers[read].delete(at);
+        readers[read].add(reader);
       }
     }
   };

@@ -18,6 +18,8 @@ export interface Inline {
   readonly cost: number;
   /** True where the output's memory is the input's memory (reshape): no kernel when the input is stored. */
   readonly alias?: boolean;
+  /** True for sums, differences, products and quotients, which drivers rewrite when they see several at once. */
+  readonly arithmetic?: boolean;
   /** True for a permutation that swaps the last two dims. */
   readonly swapsLastTwo?: boolean;
 }

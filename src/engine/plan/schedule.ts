@@ -19,27 +19,27 @@ export interface Scheduled<Buffer extends Stored> {
 export function schedule<Buffer extends Stored, Launch extends Scheduled<Buffer>>(
   launches: readonly Launch[],
 ): Launch[] {
-  const readers = new Map<Buffer, Launch[]>();
+  /** For each buffer, the launches that have still to read it. */
+  const readers = new Map<Buffer, Set<Launch>>();
   /** For each launch, how many of its inputs are not computed yet. */
   const missing = new Map<Launch, number>();
   const produced = new Set(launches.flatMap(({ outputs }) => outputs));
+  const readersOf = (buffer: Buffer): ReadonlySet<Launch> => readers.get(buffer) ?? new Set();
   for (const launch of launches) {
     const inputs = new Set(launch.inputs);
     missing.set(launch, [...inputs].filter((input) => produced.has(input)).length);
     for (const input of inputs) {
       const list = readers.get(input);
-      if (list) list.push(launch);
-      else readers.set(input, [launch]);
+      if (list) list.add(launch);
+      else readers.set(input, new Set([launch]));
     }
   }
 
   const done = new Set<Launch>();
-  const waiting = (buffer: Buffer): Launch[] =>
-    (readers.get(buffer) ?? []).filter((reader) => !done.has(reader));
   const bytesOf = (buffers: readonly Buffer[]): number =>
     buffers.reduce((total, { place, bytes }) => total + (place ? 0 : bytes), 0);
   const frees = ({ inputs, outputs }: Launch): boolean => {
-    const freed = [...new Set(inputs)].filter((input) => waiting(input).length === 1);
+    const freed = [...new Set(inputs)].filter((input) => readersOf(input).size === 1);
     return bytesOf(freed) >= bytesOf(outputs);
   };
 
@@ -51,12 +51,17 @@ export function schedule<Buffer extends Stored, Launch extends Scheduled<Buffer>
       if (done.has(launch) || (launch !== next && !frees(launch))) continue;
       done.add(launch);
       order.push(launch);
+      for (const input of launch.inputs) readers.get(input)?.delete(launch);
       for (const output of launch.outputs) {
-        for (const reader of readers.get(output) ?? []) missing.set(reader, (missing.get(reader) ?? 0) - 1);
+        for (const reader of readersOf(output)) missing.set(reader, (missing.get(reader) ?? 0) - 1);
       }
       // Whoever got an input, or became the last reader of one, may free something now.
-      const touched = [...launch.outputs, ...launch.inputs].flatMap(waiting);
-      queue.push(...touched.filter((reader) => missing.get(reader) === 0));
+      const touched = [
+        ...launch.outputs.map(readersOf),
+        ...launch.inputs.map(readersOf).filter(({ size }) => size === 1),
+      ];
+      for (const list of touched)
+        for (const reader of list) if (missing.get(reader) === 0) queue.push(reader);
     }
   }
   return order;

@@ -5,13 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
-import { readProblem, writeFileAtomic, writeProblem } from '../files.ts';
+import { createFolder, readProblem, writeFileAtomic, writeProblem } from '../files.ts';
 import type { OfficialFile } from './official-files.ts';
 
 export interface DownloadOptions {
@@ -48,13 +48,7 @@ export async function download(
         `${file.url} is ${file.sum}. Remove it to fetch it again.`,
     );
   }
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new Error(`Could not create the folder ${folder}: ${writeProblem(error, folder)}`, {
-      cause: error,
-    });
-  }
+  createFolder(folder);
   const part = `${target}.part`;
   try {
     await transfer(file, part, options);
@@ -129,8 +123,9 @@ async function tryOnce(
   { onProgress, patience = 60_000 }: DownloadOptions,
 ): Promise<void> {
   const mark = await readFile(`${part}.mark`, 'utf8').catch(() => '');
+  const kept = await sizeOf(part);
   // Without a mark nothing says that the server's file is still the one that the part is of.
-  const have = mark === '' ? 0 : await sizeOf(part);
+  const have = mark === '' || kept > file.bytes ? 0 : kept;
   const headers: Record<string, string> = { 'accept-encoding': 'identity' };
   if (have > 0) Object.assign(headers, { range: `bytes=${have}-`, 'if-range': mark });
   const response = await get(file.url, headers, patience);
@@ -138,17 +133,12 @@ async function tryOnce(
     const start = await startOf(response, file, part, have);
     if (start === file.bytes) return;
     await writeMark(part, response);
-    await receive(response, part, start, onProgress);
+    const size = await receive(response, file, part, start, onProgress);
+    if (size < file.bytes) {
+      throw new ConnectionLost(`the connection ended after ${size} of ${file.bytes} bytes`);
+    }
   } finally {
     response.destroy();
-  }
-  const size = await sizeOf(part);
-  if (size > file.bytes) {
-    await removePart(part);
-    throw new Error(`the server sent more than the ${file.bytes} bytes of the official file`);
-  }
-  if (size < file.bytes) {
-    throw new ConnectionLost(`the connection ended after ${size} of ${file.bytes} bytes`);
   }
 }
 
@@ -183,12 +173,14 @@ async function writeMark(part: string, { headers }: IncomingMessage): Promise<vo
   await writeFileAtomic(`${part}.mark`, etag.startsWith('"') ? etag : date);
 }
 
+/** Writes the body behind the first `start` bytes, and stops at once if it is more than the file; returns the part's size. */
 async function receive(
   response: IncomingMessage,
+  file: OfficialFile,
   part: string,
   start: number,
   onProgress: DownloadOptions['onProgress'],
-): Promise<void> {
+): Promise<number> {
   const fail = (error: unknown): never => {
     throw new Error(`could not write ${part}: ${writeProblem(error, part).replace(/\.$/, '')}`, {
       cause: error,
@@ -198,13 +190,18 @@ async function receive(
   let size = start;
   try {
     for await (const chunk of connected(response)) {
-      await output.writeFile(chunk).catch(fail);
       size += chunk.length;
+      if (size > file.bytes) {
+        await removePart(part);
+        throw new Error(`the server sent more than the ${file.bytes} bytes of the official file`);
+      }
+      await output.writeFile(chunk).catch(fail);
       onProgress?.(size);
     }
   } finally {
     await output.close();
   }
+  return size;
 }
 
 /** The body's chunks; if it breaks off, that is a lost connection. */

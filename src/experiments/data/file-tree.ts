@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib';
 import { unpackTar } from 'modern-tar';
 import yauzl from 'yauzl';
 import { readBytes, readProblem } from '../files.ts';
+import { allowedBytes, UnpacksToTooMuch, unpackedLimit } from '../unpacking.ts';
 import { listFolder } from './locate.ts';
 
 export interface FileTree {
@@ -124,9 +125,10 @@ async function archiveTree(origin: string, what: string, folder: string): Promis
       try {
         return await member.read();
       } catch (error) {
-        throw new Error(
-          `Could not read ${purpose} from ${label(path)}: ${problemOf(error)}; fetch it again.`,
-        );
+        const cure = error instanceof UnpacksToTooMuch ? '' : '; fetch it again';
+        throw new Error(`Could not read ${purpose} from ${label(path)}: ${problemOf(error)}${cure}.`, {
+          cause: error,
+        });
       }
     },
     stamp: async (path) => find(path).stamp,
@@ -176,6 +178,10 @@ async function openZip(path: string, what: string): Promise<Archive> {
       members.set(entry.fileName.replace(/^\.\//, ''), {
         stamp: `${entry.uncompressedSize} ${entry.crc32}`,
         async read() {
+          // What the list says of an entry is not always so, but no entry is larger than its archive.
+          const packed = Math.min(entry.compressedSize, zip.fileSize);
+          const limit = unpackedLimit(packed, allowedBytes.text);
+          if (entry.uncompressedSize > limit) throw new UnpacksToTooMuch(packed, limit);
           const parts: Buffer[] = [];
           for await (const part of await zip.openReadStreamPromise(entry)) parts.push(part);
           const bytes = Buffer.concat(parts);

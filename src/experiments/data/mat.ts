@@ -9,10 +9,7 @@
  *
  * Values may be stored in a narrower type than the array's class.
  */
-import { promisify } from 'node:util';
-import { inflate } from 'node:zlib';
-
-const inflateAsync = promisify(inflate);
+import { UnpacksToTooMuch, unpack } from '../unpacking.ts';
 
 export interface MatArray {
   readonly dims: readonly number[];
@@ -138,8 +135,9 @@ class Elements {
 
 async function decompress(data: Uint8Array, origin: string): Promise<Uint8Array> {
   try {
-    return await inflateAsync(data);
+    return await unpack(data, 'zlib');
   } catch (error) {
+    if (error instanceof UnpacksToTooMuch) throw new Error(`${origin}: ${error.message}.`, { cause: error });
     const problem = error instanceof Error ? error.message : String(error);
     throw new Error(`${origin}: its compressed data are damaged (${problem}); fetch it again.`, {
       cause: error,

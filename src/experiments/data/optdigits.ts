@@ -3,7 +3,8 @@
  * A line is 65 comma-separated integers: 8 · 8 pixels from 0 to 16, row by row, then the digit.
  */
 import { join } from 'node:path';
-import { readBytes } from '../files.ts';
+import { excerpt, readBytes } from '../files.ts';
+import { allowedBytes } from '../unpacking.ts';
 import { digitClasses } from './class-names.ts';
 import { channelStatistics, checkImageSet, type Dataset, type ImageSet } from './image-set.ts';
 import { listFolder } from './locate.ts';
@@ -22,7 +23,7 @@ export async function loadOptdigits(folder: string): Promise<Dataset> {
       );
     }
     const name = `optdigits, ${part}`;
-    const bytes = await readBytes(join(folder, file), name);
+    const bytes = await readBytes(join(folder, file), name, allowedBytes.text);
     return parseDigits(new TextDecoder().decode(bytes), name, join(folder, file));
   };
   const train = await readPart('optdigits.tra', 'training images');
@@ -59,7 +60,7 @@ function parseDigits(text: string, name: string, origin: string): ImageSet {
     if (wrong !== -1) {
       const expected = wrong < pixels ? `a pixel from 0 to ${brightest}` : 'a digit from 0 to 9';
       throw new Error(
-        `${origin}, line ${n + 1}: value ${wrong + 1} should be ${expected}, but is "${line.split(',')[wrong]}".`,
+        `${origin}, line ${n + 1}: value ${wrong + 1} should be ${expected}, but is "${excerpt(line.split(',')[wrong])}".`,
       );
     }
     images.set(values.slice(0, pixels), n * pixels);

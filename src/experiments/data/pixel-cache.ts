@@ -3,10 +3,10 @@
  * pixels. It appears whole or not at all; one that does not fit its header to the byte is made again.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { writeFileAtomic } from '../files.ts';
+import { createFolder, writeFileAtomic } from '../files.ts';
 import { cacheFolderOf } from './locate.ts';
 
 const headerBytes = 512;
@@ -51,7 +51,7 @@ export async function cachedPixels({
   await decode(pixels);
   bytes.set(new TextEncoder().encode(describe(pixels)));
   try {
-    await mkdir(folder, { recursive: true });
+    createFolder(folder);
     await writeFileAtomic(path, bytes);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);

@@ -9,6 +9,7 @@
  *
  * The classes take turns in the training part, so that its last images, held out for validation, are of all of them.
  */
+import { excerpt } from '../files.ts';
 import { createProgress } from '../progress.ts';
 import { type FileTree, requireFiles, withTree } from './file-tree.ts';
 import { channelStatistics, checkImageSet, type Dataset, type ImageSet } from './image-set.ts';
@@ -54,7 +55,8 @@ async function readClasses(tree: FileTree): Promise<string[]> {
   const classes = await readLines(tree, 'wnids.txt');
   const wrong = classes.findIndex((name, k) => !/^n\d{8}$/.test(name) || classes.indexOf(name) !== k);
   if (wrong !== -1 || classes.length === 0 || classes.length > 200) {
-    const problem = wrong === -1 ? `there are ${classes.length}` : `line ${wrong + 1} is "${classes[wrong]}"`;
+    const problem =
+      wrong === -1 ? `there are ${classes.length}` : `line ${wrong + 1} is "${excerpt(classes[wrong])}"`;
     throw new Error(
       `${tree.label('wnids.txt')}: it should hold 1 to 200 different classes such as n01443537, one a line, ` +
         `but ${problem}.`,
@@ -109,12 +111,12 @@ async function validationFiles(tree: FileTree, classes: readonly string[]): Prom
     if (label === -1) {
       throw new Error(
         `${tree.label(list)}, line ${n + 1}: it should be a file and a class of wnids.txt, separated by tabs, ` +
-          `but is "${line}".`,
+          `but is "${excerpt(line)}".`,
       );
     }
     if (!present.delete(image)) {
       throw new Error(
-        `${tree.label(list)}, line ${n + 1}: ${image} is not in ${tree.label('val/images')}, or came before.`,
+        `${tree.label(list)}, line ${n + 1}: ${excerpt(image)} is not in ${tree.label('val/images')}, or came before.`,
       );
     }
     return { path: `val/images/${image}`, label };

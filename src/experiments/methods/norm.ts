@@ -2,8 +2,8 @@
 import {
   add,
   div,
+  eq,
   grad,
-  greater,
   mul,
   type Operand,
   sqrt,
@@ -23,9 +23,9 @@ export function squaredGradientNorm(scalar: Tensor, parameters: readonly Tensor[
   return squaredNorm(grad(scalar, parameters));
 }
 
-/** length g / ||g||; zeros where g is zero. */
+/** length g / ||g||; zeros where g is zero. A NaN in one gradient makes all of them NaN. */
 export function rescaled(gradients: readonly Tensor[], length: Operand): Tensor[] {
   const norm = sqrt(squaredNorm(gradients));
-  const factor = where(greater(norm, 0), div(length, norm), 0);
+  const factor = where(eq(norm, 0), 0, div(length, norm));
   return gradients.map((g) => mul(g, factor));
 }
