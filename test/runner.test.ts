@@ -199,7 +199,7 @@ describe('the display', () => {
     shown.stop();
     // Of 10 + 20 + 30, 10 were there before: 20 after 5 s, and 10 in 5 s leave 20 s for the other 40.
     expect(written.join('')).toBe(
-      '1/3 runs · 33 % · 20 s left | LB, seed 2: 5/10 · 5 s left · loss 0.5\n' +
+      '1/3 runs · 33 % · 20 s left | LB, seed 2: 5/10 · loss 0.5 · 5 s left\n' +
         'LB, seed 2: finished, test 90 % (2/3 runs · 50 % · 15 s left)\n' +
         'LB, seed 3: failed. It broke. (3/3 runs · 100 %)\n',
     );

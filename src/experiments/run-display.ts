@@ -1,5 +1,6 @@
 /** What a person sees while many runs go on: how far all of them are, how far each, and a line for each that ends. */
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { barLine } from './bar-line.ts';
 import { formatSeconds } from './progress.ts';
 import type { PlannedRun } from './run-plan.ts';
 import type { RunOutcome, RunProgress } from './runner.ts';
@@ -16,7 +17,7 @@ export interface RunDisplayOptions {
   readonly runs: readonly PlannedRun[];
   /** Seconds that a run was estimated to take: what it counts in the whole. */
   readonly weight: (run: PlannedRun) => number;
-  readonly stream?: NodeJS.WritableStream & { isTTY?: boolean };
+  readonly stream?: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   /** Seconds between two plain lines. */
   readonly interval?: number;
   readonly now?: () => number;
@@ -62,7 +63,7 @@ export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
     const { last, first = 0 } = each;
     if (!last) return `${run.label}: starting`;
     const note = last.note === '' ? '' : ` · ${last.note}`;
-    return `${run.label}: ${last.step}/${last.steps}${timeLeft(last.step, first, last.steps, each.begin)}${note}`;
+    return `${run.label}: ${last.step}/${last.steps}${note}${timeLeft(last.step, first, last.steps, each.begin)}`;
   };
 
   const bars = stream.isTTY && environment.TERM !== 'dumb' ? createBars(stream, environment) : undefined;
@@ -120,16 +121,16 @@ export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
 }
 
 function createBars(
-  stream: NodeJS.WritableStream,
+  stream: NodeJS.WritableStream & { columns?: number },
   environment: Record<string, string | undefined>,
 ): MultiBar {
-  const bar = environment.NO_COLOR ? '{bar}' : '\u001b[36m{bar}\u001b[39m';
   return new MultiBar({
     stream,
-    format: `${bar} {text}`,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    barsize: 24,
+    format: (_, { progress }, { text }) =>
+      barLine({
+        ...{ label: '', share: progress, text },
+        ...{ columns: stream.columns ?? 80, colored: !environment.NO_COLOR },
+      }),
     linewrap: true,
     clearOnComplete: true,
     gracefulExit: false,
