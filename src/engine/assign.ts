@@ -11,7 +11,7 @@ import { checkTensorList, checkTensors, type Tensor } from './tensor.ts';
 /** The nodes that each assigned handle waits to have computed: the last, and should that fail, the one before it. */
 const waiting = new Map<Tensor, Node[]>();
 
-/** Where the values of a handle lie. */
+/** @internal Where the values of a handle lie. */
 interface History {
   /** The last node whose value was handed over to a device. */
   current: Node;
@@ -100,7 +100,7 @@ function setWaiting(target: Tensor, nodes: Node[]): void {
   else waiting.set(target, nodes);
 }
 
-/** Gives back all memory of a tensor, a waiting value's too; whatever reads its nodes fails with `reason`. */
+/** @internal Gives back all memory of a tensor, a waiting value's too; whatever reads its nodes fails with `reason`. */
 export function disposeNodes(target: Tensor, reason: string): void {
   const { current, settled, spare } = histories.get(target) ?? {};
   for (const node of [target.node, ...(waiting.get(target) ?? []), current, settled, spare]) {
@@ -112,7 +112,7 @@ export function disposeNodes(target: Tensor, reason: string): void {
   waiting.delete(target);
 }
 
-/** An assignment to be run: where its value goes, and whose memory it may take. */
+/** @internal An assignment to be run: where its value goes, and whose memory it may take. */
 export interface Update {
   readonly target: Tensor;
   readonly node: Node;
@@ -123,6 +123,7 @@ export interface Update {
   readonly isApart?: boolean;
 }
 
+/** @internal */
 export function waitingUpdates(): Update[] {
   return [...waiting].map(([target, nodes]) => {
     const { spare } = historyOf(target);
@@ -139,7 +140,7 @@ function historyOf(target: Tensor): History {
   return history;
 }
 
-/** A device has the updates: nothing waits for them any more. */
+/** @internal A device has the updates: nothing waits for them any more. */
 export function updatesHandedOver(updates: readonly Update[]): void {
   for (const { target, node } of updates) {
     const nodes = waiting.get(target) ?? [];
@@ -148,7 +149,7 @@ export function updatesHandedOver(updates: readonly Update[]): void {
   }
 }
 
-/** Their values are good: what they replace becomes the spare, and what was spare is given back. */
+/** @internal Their values are good: what they replace becomes the spare, and what was spare is given back. */
 export function updatesSettled(updates: readonly Update[]): void {
   for (const { target, node, isApart } of updates) {
     node.source = undefined;
@@ -166,7 +167,7 @@ const replaced: GoneValue = {
     'This value of a parameter was assigned over more than once since; read what depends on it before the second update.',
 };
 
-/** After updates were run apart: gives back the memory of values that two newer ones have replaced. */
+/** @internal After updates were run apart: gives back the memory of values that two newer ones have replaced. */
 export function giveBackReplaced(updates: readonly Update[]): void {
   for (const { target, spare } of updates) {
     if (spare && spare !== historyOf(target).spare) giveBack(spare);
@@ -178,12 +179,12 @@ function giveBack(spare: Node): void {
   if (spare.value?.kind === 'device') spare.value = replaced;
 }
 
-/** The memory of a spare value went to another. */
+/** @internal The memory of a spare value went to another. */
 export function takenOver(spare: Node): void {
   spare.value = replaced;
 }
 
-/** They came to nothing. What waited waits again; a replay's targets stand for the values from before. */
+/** @internal They came to nothing. What waited waits again; a replay's targets stand for the values from before. */
 export function updatesFailed(updates: readonly Update[], error: Error): void {
   for (const update of updates) {
     const { target, node, earlier } = update;
@@ -194,7 +195,7 @@ export function updatesFailed(updates: readonly Update[], error: Error): void {
   }
 }
 
-/** Gives an update up: its target stands for what came before. Returns the error that says so. */
+/** @internal Gives an update up: its target stands for what came before. Returns the error that says so. */
 export function dropUpdate({ target, node }: Update, { message }: Error): Error {
   const what = `The update of a state of shape ${formatShape(node.shape)} failed and was dropped: `;
   const reason = message.startsWith('The update of a state') ? message : what + message;
@@ -208,19 +209,20 @@ export function dropUpdate({ target, node }: Update, { message }: Error): Error 
   return new Error(reason);
 }
 
-/** The update of a state at a replay: a new node, whose value the run provides. */
+/** @internal The update of a state at a replay: a new node, whose value the run provides. */
 export function nextUpdate(target: Tensor): Update {
   const node = nextLeaf(target.node);
   target.node = node;
   return { target, node, earlier: [], spare: historyOf(target).spare };
 }
 
-/** The updates were not run: their targets stand for the values from before. */
+/** @internal The updates were not run: their targets stand for the values from before. */
 export function undoUpdates(updates: readonly Update[]): void {
   for (const { target } of updates) target.node = historyOf(target).current;
 }
 
 /**
+ * @internal
  * Runs `body`, which records a function, and returns the updates that it asked for. They are not left waiting: every
  * state stands for its value from before. Nothing may be waiting when this is called.
  */

@@ -5,7 +5,7 @@ import type { NumberArray } from './dtype.ts';
 import type { Graph } from './plan/graph.ts';
 import type { DeviceValue, Value } from './tape.ts';
 
-/** What is wanted of one target of a graph. */
+/** @internal What is wanted of one target of a graph. */
 export interface Target {
   /** 'read': its elements on the host; 'keep': a value that stays where the device keeps values; 'none': it is there. */
   readonly purpose: 'read' | 'keep' | 'none';
@@ -13,6 +13,7 @@ export interface Target {
   readonly recycle?: DeviceValue;
 }
 
+/** @internal */
 export interface RunResult {
   /** For every 'keep' target its value, known at once: later work on the device comes after. */
   readonly kept: readonly (Value | undefined)[];
@@ -45,16 +46,18 @@ export interface Device {
   /** For people: the adapter's name. */
   readonly name: string;
   /**
+   * @internal
    * To be called before `run`: what has to be waited for first, if anything, as the device may have kernels to choose
    * between by measuring them. After waiting, call it again: the graph may be another by then.
    */
   settle(graph: Graph): Promise<void> | undefined;
   /** Which kernels were chosen, by what they were chosen for. Empty where there was no choice. */
   variants(): ReadonlyMap<string, string>;
+  /** @internal */
   run(graph: Graph, targets: readonly Target[]): RunResult;
   memory(): MemoryUse;
   counters(): Counters;
-  /** The plan for a graph as text, with the kernels' WGSL if asked for. */
+  /** @internal The plan for a graph as text, with the kernels' WGSL if asked for. */
   explain(graph: Graph, options: { readonly wgsl?: boolean }): string;
   /** Resolves when all work handed over so far is done; rejects with what went wrong. */
   synchronize(): Promise<void>;

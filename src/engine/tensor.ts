@@ -1,4 +1,5 @@
 /** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { checkList, optionsOf, refuse } from './arguments.ts';
 import { assign, disposeNodes } from './assign.ts';
 import { checkDType, checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
@@ -8,9 +9,10 @@ import { shownTensor, type TensorJson, tensorJson } from './show.ts';
 import { detachedNode, type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
 
 export class Tensor {
-  /** The node on the tape; for those who read or extend the engine. `assign` alone moves a handle to another node. */
+  /** @internal The node on the tape. `assign` alone moves a handle to another node. */
   node: Node;
 
+  /** @internal `tensor` makes one. */
   constructor(node: Node) {
     this.node = node;
   }
@@ -100,7 +102,7 @@ export function checkTensorList(operation: string, name: string, values: readonl
   if (wrong >= 0) refuse(operation, `${name}[${wrong}]`, values[wrong], 'a tensor');
 }
 
-/** Records one use of an operation whose shapes have been checked. */
+/** @internal Records one use of an operation whose shapes have been checked. */
 export function record(operation: Operation, inputs: readonly Tensor[], shape: Shape, dtype: DType): Tensor {
   return new Tensor(
     recordNode(

@@ -13,6 +13,7 @@ import { expand } from './movement.ts';
 
 export type Operand = Tensor | number;
 
+/** @internal */
 export interface Row {
   readonly name: string;
   /** Attributes as text, where the row is made for one use. */
@@ -32,6 +33,7 @@ export interface Row {
   readonly gives?: DType;
 }
 
+/** @internal */
 export function operationOf(row: Row): Operation {
   return {
     name: row.name,
@@ -69,7 +71,7 @@ function mapElements(
   return out;
 }
 
-/** Records a row: numbers become tensors (numbers alone f32 scalars), dtypes are checked, shapes broadcast. */
+/** @internal Records a row: numbers become tensors (numbers alone f32 scalars), dtypes are checked, shapes broadcast. */
 export function apply(row: Row, operation: Operation, operands: readonly Operand[]): Tensor {
   checkOperands(row.name, operands);
   const tensors = operands.filter((operand) => operand instanceof Tensor);
@@ -106,11 +108,13 @@ export function operandTo(operand: Operand, shape: readonly number[], dtype: DTy
   return sameShape(operand.shape, shape) ? operand : expand(operand, shape);
 }
 
+/** @internal */
 export function unary(row: Row): (x: Tensor) => Tensor {
   const operation = operationOf(row);
   return (x) => apply(row, operation, [x]);
 }
 
+/** @internal */
 export function binary(row: Row): (a: Operand, b: Operand) => Tensor {
   const operation = operationOf(row);
   return (a, b) => apply(row, operation, [a, b]);

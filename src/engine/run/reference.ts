@@ -13,6 +13,7 @@ export class ReferenceDevice implements Device {
   #kept = 0;
   readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
 
+  /** @internal */
   run(graph: Graph, targets: readonly Target[]): RunResult {
     const arrays = this.values(graph);
     return {
@@ -21,7 +22,7 @@ export class ReferenceDevice implements Device {
     };
   }
 
-  /** The targets' elements, at once. */
+  /** @internal The targets' elements, at once. */
   values(graph: Graph): NumberArray[] {
     const values = this.#execute(graph);
     return graph.targets.map((entry) => values[entry] ?? new Float64Array());
@@ -69,10 +70,12 @@ export class ReferenceDevice implements Device {
     );
   }
 
+  /** @internal */
   explain(graph: Graph): string {
     return graph.entries.map((entry, at) => `${at}  ${entry.operation.key} [${entry.shape}]`).join('\n');
   }
 
+  /** @internal */
   settle(): undefined {}
 
   variants(): ReadonlyMap<string, string> {

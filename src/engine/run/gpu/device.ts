@@ -10,6 +10,7 @@ import { ownKernels } from '../../plan/own-kernels.ts';
 import { makePlan } from '../../plan/plan.ts';
 import { allOn, type Switches } from '../../plan/switches.ts';
 import { type DeviceValue, type Node, presentValue } from '../../tape.ts';
+import type { WebGpuDevice } from '../../web-gpu.ts';
 import { ErrorGuard } from './errors.ts';
 import { GpuStopwatch } from './gpu-stopwatch.ts';
 import { checkDeviceOptions, type GpuDeviceOptions } from './options.ts';
@@ -30,9 +31,10 @@ export class GpuDevice implements Device {
   readonly kind = 'gpu';
   readonly name: string;
   readonly adapterClass: AdapterClass;
+  /** @internal */
   readonly switches: Switches;
   /** For those who launch kernels of their own. */
-  readonly gpu: GPUDevice;
+  readonly gpu: WebGpuDevice;
   readonly #errors: ErrorGuard;
   readonly #pool: BufferPool;
   readonly #storages: Storages;
@@ -49,6 +51,7 @@ export class GpuDevice implements Device {
   #bindGroups = 0;
   #dispatches = 0;
 
+  /** @internal `createGpuDevice` makes one. */
   constructor(gpu: GPUDevice, options: GpuDeviceOptions) {
     if (typeof gpu?.createBuffer !== 'function') refuse('GpuDevice', 'gpu', gpu, 'a GPUDevice');
     checkDeviceOptions('GpuDevice', options);
@@ -73,6 +76,7 @@ export class GpuDevice implements Device {
     );
   }
 
+  /** @internal */
   settle(graph: Graph): Promise<void> | undefined {
     return this.#chooser.settle(() => (this.#plans.has(graph.key) ? [] : ownKernels(graph, this.switches)));
   }
@@ -86,6 +90,7 @@ export class GpuDevice implements Device {
     return this.#chooser.measured;
   }
 
+  /** @internal */
   run(graph: Graph, targets: readonly Target[]): RunResult {
     this.#errors.throwIfLost();
     const { plan, ready } = this.#planFor(graph, targets);
@@ -154,6 +159,7 @@ export class GpuDevice implements Device {
     };
   }
 
+  /** @internal */
   explain(graph: Graph, options: { readonly wgsl?: boolean }): string {
     return explainPlan(
       this.#makePlan(

@@ -11,7 +11,7 @@ export interface GpuDeviceOptions extends VariantOptions {
   readonly onCompile?: (done: number, total: number) => void;
   /** Told of what is waited for: that many launches. */
   readonly onWait?: (work: Promise<unknown>, launches: number) => void;
-  /** For measuring what the planner gains: what is turned off. */
+  /** @internal For measuring what the planner gains: what is turned off. */
   readonly switches?: Partial<Switches>;
 }
 

@@ -12,6 +12,7 @@ export interface KernelTime {
 /** Timestamps in a query set at a time; a plan with more launches leaves the rest untimed. */
 const maxQueries = 4096;
 
+/** @internal */
 export class Profiler {
   readonly #gpu: GPUDevice;
   readonly #totals = new Map<string, { launches: number; nanoseconds: number; flops: number }>();
