@@ -1,5 +1,5 @@
 /** What can run a graph, and which of them is in use. */
-import { refuse } from './arguments.ts';
+import { checkFunction, refuse } from './arguments.ts';
 import { requestBrowserDevice } from './browser.ts';
 import type { NumberArray } from './dtype.ts';
 import type { Graph } from './plan/graph.ts';
@@ -73,6 +73,7 @@ let current: Promise<Device> | undefined;
  * gives, and for the Node entry.
  */
 export function setDeviceProvider(provider: () => Promise<Device>): void {
+  checkFunction('setDeviceProvider', 'provider', provider);
   findDevice = provider;
 }
 
