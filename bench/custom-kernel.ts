@@ -70,6 +70,7 @@ export function customCases(exported: unknown, path: string): KernelCase[] {
       reference: () => (element) => output[element],
       referenceCost: 1,
       tolerance,
+      namedFor: own.name,
       variants: (features) => [own, ...ours(features)],
     };
   });

@@ -22,6 +22,8 @@ export interface KernelCase {
   readonly tolerance: number;
   /** The kernels that a device with these features can run. All must bind the inputs in order, then the output. */
   readonly variants: (features: Features) => readonly Kernel[];
+  /** The variant that the case is named for, where it is one's own kernel beside others. */
+  readonly namedFor?: string;
   /** True where a software adapter would take minutes. */
   readonly hardwareOnly?: boolean;
 }

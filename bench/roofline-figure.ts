@@ -16,6 +16,8 @@ interface Dot {
   readonly case: string;
   /** The variant without its family: direct, tiled. */
   readonly variant: string;
+  /** Whether the case is named for it. */
+  readonly own: boolean;
 }
 
 /** Okabe and Ito's colours, told apart with any colour vision; the roof takes black. */
@@ -26,12 +28,22 @@ const margins = { marginTop: 84, marginRight: 24, marginBottom: 50, marginLeft: 
 const labelSize = 11;
 
 /**
- * The fastest kernel of each case is labelled, the others are fainter. Kernels without operations or bytes are left out.
+ * Of each case the kernel that it is named for, else the fastest, is labelled; the others are fainter. Kernels without
+ * operations or bytes are left out.
  * @param device its name, for the title.
+ * @param namedFor the variant that a case is named for, by case.
  */
-export function rooflineFigure(device: string, peaks: Peaks, kernels: readonly Measured[]): string {
-  const dots = kernels.flatMap(dotOf);
-  const fastest = dots.filter((dot) => dots.every((other) => other.case !== dot.case || other.y <= dot.y));
+export function rooflineFigure(
+  device: string,
+  peaks: Peaks,
+  kernels: readonly Measured[],
+  namedFor: ReadonlyMap<string, string> = new Map(),
+): string {
+  const dots = kernels.flatMap((kernel) => dotOf(kernel, namedFor.get(kernel.case) === kernel.variant));
+  const rank = (dot: Dot | undefined) => (dot?.own ? Infinity : (dot?.y ?? -Infinity));
+  const byCase = new Map<string, Dot>();
+  for (const dot of dots) if (rank(dot) > rank(byCase.get(dot.case))) byCase.set(dot.case, dot);
+  const labelled = [...byCase.values()];
   const variants = [...new Set(dots.map(({ variant }) => variant))];
   const colorOf = ({ variant }: Dot) => palette[variants.indexOf(variant) % palette.length];
   const peak = peaks.flops / 1e9;
@@ -64,12 +76,12 @@ export function rooflineFigure(device: string, peaks: Peaks, kernels: readonly M
         ...{ dy: -10, textAnchor: 'middle', fontWeight: 600, rotate: -slope(low, high, least, most) },
       }),
       Plot.dot(dots, { x: 'x', y: 'y', r: 3, fill: colorOf, fillOpacity: 0.45 }),
-      Plot.dot(fastest, { x: 'x', y: 'y', r: 5, fill: colorOf, stroke: 'white' }),
+      Plot.dot(labelled, { x: 'x', y: 'y', r: 5, fill: colorOf, stroke: 'white' }),
     ],
   });
   plot.querySelector('style')?.remove();
   const [x, y] = [plot.scale('x'), plot.scale('y')];
-  const anchors = fastest.map((dot) => ({ text: dot.case, x: x?.apply(dot.x), y: y?.apply(dot.y) }));
+  const anchors = labelled.map((dot) => ({ text: dot.case, x: x?.apply(dot.x), y: y?.apply(dot.y) }));
   const labels = placeLabels(anchors, { size: labelSize, right: width - margins.marginRight });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
@@ -104,9 +116,9 @@ function ticks(low: number, high: number): number[] {
   return inside.length <= 9 ? inside : inside.filter((step) => Number.isInteger(Math.log10(step)));
 }
 
-function dotOf({ case: name, variant, flops, bytes, gflops }: Measured): Dot[] {
+function dotOf({ case: name, variant, flops, bytes, gflops }: Measured, own: boolean): Dot[] {
   if (!(flops > 0) || !bytes) return [];
-  return [{ x: flops / bytes, y: gflops, case: name, variant: variant.slice(variant.indexOf('.') + 1) }];
+  return [{ x: flops / bytes, y: gflops, case: name, variant: variant.slice(variant.indexOf('.') + 1), own }];
 }
 
 const steps = Array.from({ length: 60 }, (_, i) => Number(`${[1, 2, 5][i % 3]}e${Math.floor(i / 3) - 8}`));

@@ -5,7 +5,7 @@ import { createProgress } from '../src/experiments/progress.ts';
 import { GpuDevice } from '../src/index.ts';
 import { kernelCases } from './cases.ts';
 import { answerOf } from './check.ts';
-import { compareRuns, formatComparisons } from './compare.ts';
+import { compareRuns, formatComparisons, middleRuns, runsIn } from './compare.ts';
 import { isModulePath, loadCustomCases } from './custom-kernel.ts';
 import { type EngineCase, engineCases } from './engine-cases.ts';
 import type { KernelCase } from './kernel-case.ts';
@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly adapter?: AdapterChoice;
   /** For the samples of each case. */
   readonly seconds: number;
+  /** Times to measure everything, one after the other; as often as what is compared with, unless told. */
+  readonly runs?: number;
   /** Also on a software adapter what is meant for a GPU. */
   readonly all?: boolean;
   /** JSON lines of an earlier run to compare with. */
@@ -61,14 +63,21 @@ export async function runBench(options: BenchOptions): Promise<void> {
   const selection = options.all ? wanted : forDevice(wanted, device, filter);
   const recorder = new Recorder(await environmentOf(adapter), out, json);
   await recorder.open();
-  const peaks = await measureAll(selection, { device, choice, seconds, recorder });
+  const runs = options.runs ?? (before ? runsIn(before) : 1);
+  let peaks: Peaks | undefined;
+  for (let run = 0; run < runs; run++) {
+    peaks = await measureAll(selection, { device, choice, seconds, recorder });
+  }
 
-  const { measured, failed } = recorder;
+  const { failed } = recorder;
+  const measured = middleRuns(recorder.measured);
   if (!json) console.log(reportOf(measured, peaks));
-  const figure = svg !== undefined && peaks && rooflineFigure(device.name, peaks, kernelsOf(measured));
+  const namedFor = new Map(wanted.kernels.flatMap(({ name, namedFor: own }) => (own ? [[name, own]] : [])));
+  const figure =
+    svg !== undefined && peaks && rooflineFigure(device.name, peaks, kernelsOf(measured), namedFor);
   if (figure) await writeFileAtomic(svg, figure);
   if (before && compare !== undefined) {
-    const text = formatComparisons(compareRuns(before, measured), compare);
+    const text = formatComparisons(compareRuns(before, recorder.measured), compare);
     // Standard output stays JSON for whoever asked for it.
     if (json) console.error(text);
     else console.log(`\n${text}`);

@@ -37,6 +37,29 @@ describe('rooflineFigure', () => {
     expect(dots).toHaveLength(2 + 3 + 2);
   });
 
+  it("labels one's own kernel, though another of its case is faster, and of equally fast ones one", () => {
+    const measured = [
+      kernel('four in a row', 'matmul.direct', 2),
+      kernel('four in a row', 'four-in-a-row', 1),
+      kernel('twins', 'matmul.direct', 3),
+      kernel('twins', 'matmul.tiled', 3),
+    ];
+    const svg = rooflineFigure('A card', peaks, measured, new Map([['four in a row', 'four-in-a-row']]));
+    const root = new DOMParser().parseFromString(svg, 'image/svg+xml');
+    const number = (element: Element | null | undefined, name: string) => Number(element?.getAttribute(name));
+    const texts = [...root.querySelectorAll('text')];
+    expect(texts.filter(({ textContent }) => textContent === 'twins')).toHaveLength(1);
+    const label = texts.find(({ textContent }) => textContent === 'four in a row');
+    const own = [...root.querySelectorAll('circle')].find(
+      (circle) => circle.getAttribute('r') === '5' && Math.abs(number(circle, 'cy') - number(label, 'y')) < 8,
+    );
+    const colors = [...root.querySelectorAll('circle')]
+      .slice(-3)
+      .map((circle) => circle.getAttribute('fill'));
+    // The legend, in order of the kernels: direct, four-in-a-row, tiled.
+    expect(own?.getAttribute('fill')).toBe(colors[1]);
+  });
+
   it('leaves out what has no place between operations and bytes', () => {
     expect(draw({ ...kernel('copy', 'copy.8', 1), flops: 0 }).dots).toHaveLength(0);
   });

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { compareRuns, formatComparisons } from '../bench/compare.ts';
+import { compareRuns, formatComparisons, middleRuns, runsIn } from '../bench/compare.ts';
 import { roof } from '../bench/peaks.ts';
 import { kernelRecord, Recorder } from '../bench/recorder.ts';
 import { type Environment, type Measured, readRecords } from '../bench/records.ts';
@@ -110,21 +110,48 @@ describe('compareRuns', () => {
     record('gone', 'gone.direct', [1]),
   ];
 
-  it('names a change only beyond the spread', () => {
-    const { both } = compareRuns(before, [
-      record('add', 'add.direct', [5, 5, 5]),
-      record('add', 'add.tiled', [5, 6, 7]),
+  const runs = (...medians: number[]) => medians.map((median) => record('add', 'add.direct', [median]));
+  const changeOf = (old: Measured[], now: Measured[]) => compareRuns(old, now).both[0].change;
+
+  it('names a change only where several runs of each side leave no doubt', () => {
+    // ln(now / before) = ln 0.5 ± 2.776 sqrt(2) s / sqrt(5), s that of ln 0.99, ln 1, ln 1, ln 1, ln 1.01.
+    const [found] = compareRuns(runs(10, 9.9, 10.1, 10, 10), runs(5, 5, 4.95, 5.05, 5)).both;
+    expect(found).toMatchObject({ change: 'faster' });
+    expect([found.before, found.now, found.ratio].map((value) => value.toFixed(3))).toEqual([
+      ...['10.000', '5.000', '0.500'],
     ]);
-    expect(both).toMatchObject([
-      { variant: 'add.direct', before: 10, now: 5, ratio: 0.5, change: 'faster' },
-      { variant: 'add.tiled', before: 5, now: 6, ratio: 1.2, change: '' },
-    ]);
-    expect(compareRuns([before[0]], [record('add', 'add.direct', [20])]).both[0].change).toBe('slower');
+    expect([found.low, found.high].map((value) => value.toFixed(4))).toEqual(['0.4938', '0.5062']);
+    expect(changeOf(runs(10, 10, 10), runs(20, 20, 20.1))).toBe('slower');
+    expect(changeOf(runs(10, 10, 10), runs(10.4, 10.4, 10.4))).toBe('no difference');
+    expect(changeOf(runs(10, 12, 9), runs(12, 13, 14))).toBe('no difference');
+    const alone = compareRuns(runs(10), runs(20, 20, 20));
+    expect(alone.both[0].change).toBe('');
+    expect(formatComparisons(alone, 'old.jsonl')).toContain('give --runs 5 to both commands');
+  });
+
+  it('finds nearly no change between runs of the same code', () => {
+    const random = (seed: number) => {
+      const x = Math.sin(seed * 12.9898) * 43758.5453;
+      return x - Math.floor(x);
+    };
+    // Medians that differ from run to run by 15 %, as on a busy machine.
+    const noisy = (seed: number) =>
+      runs(...Array.from({ length: 5 }, (_, i) => 10 * Math.exp(0.3 * (random(seed * 5 + i) - 0.5))));
+    const changes = Array.from({ length: 1000 }, (_, i) => changeOf(noisy(2 * i), noisy(2 * i + 1)));
+    expect(changes.filter((change) => change !== 'no difference').length).toBeLessThan(15);
+  });
+
+  it('shows of several runs the middle one', () => {
+    const [middle, other] = middleRuns([...runs(30, 10, 20), record('mul', 'mul.direct', [7])]);
+    expect([middle.gpu?.median, other.gpu?.median]).toEqual([20, 7]);
+    expect(runsIn([...runs(1, 2, 3), record('mul', 'mul.direct', [7])])).toBe(3);
   });
 
   it('compares wall time with wall time where one run has no other', () => {
     const { both } = compareRuns(before, [{ ...record('add', 'add.direct', [5]), gpu: null }]);
-    expect(both).toMatchObject([{ before: 20, now: 10 }]);
+    expect(both.map((found) => [found.before.toFixed(3), found.now.toFixed(3)])).toEqual([
+      ['20.000', '10.000'],
+    ]);
   });
 
   it('lists what only one run has, another shape being another thing', () => {

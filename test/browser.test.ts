@@ -16,13 +16,19 @@ import { penaltyStep, referenceValues, relativeError } from '../src/cli/self-che
 
 /** Imports what a page's author would import, and sets nothing up: finding the GPU is the engine's part. */
 const pageSource = `
-  import { currentDevice } from './src/index.ts';
+  import { currentDevice, requestBrowserDevice, setDevice } from './src/index.ts';
   import { penaltyStep } from './src/cli/self-check.ts';
   export async function step() {
     const { kind } = await currentDevice();
     const values = [];
     for (const tensor of penaltyStep()) values.push([...(await tensor.data())]);
     return { kind, values };
+  }
+  export async function stepOnAnother() {
+    (await currentDevice()).destroy();
+    const failure = await step().then(() => 'none', ({ message }) => message);
+    setDevice(await requestBrowserDevice());
+    return { failure, ...(await step()) };
   }`;
 
 const flags = [
@@ -47,11 +53,16 @@ test('a page gets the gradients of a gradient penalty that the reference gets', 
   const found = await page.evaluate<{ kind: string; values: number[][] }>(
     "import('/page.js').then(({ step }) => step())",
   );
+  const replaced = await page.evaluate<{ failure: string; values: number[][] }>(
+    "import('/page.js').then(({ stepOnAnother }) => stepOnAnother())",
+  );
 
   expect(found.kind, messages.join('\n')).toBe('gpu');
   expect(messages, 'messages in the console').toEqual([]);
   const expected = referenceValues(penaltyStep());
   expect(found.values.length).toBe(expected.length);
+  expect(replaced.failure).toMatch(/^The GPU device is lost .*requestBrowserDevice in a page/);
+  expect(replaced.values, 'on a device that replaces a lost one').toEqual(found.values);
   const errors = expected.map((values, i) => relativeError(found.values[i], values));
   expect(Math.max(...errors), `errors by tensor: ${errors}`).toBeLessThanOrEqual(1e-4);
 });

@@ -1,5 +1,5 @@
 /** What people type wrong after reproduce, sweep and report: a sentence before anything is computed or written. */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { addReport } from '../src/cli/report.ts';
@@ -54,6 +54,13 @@ describe('refused are', () => {
     expect(await refusal(addSweep, ['sweep', join(root, 'sweep.yaml'), '--out', root])).toBe(
       `${root} holds experiments of the paper; give --out another folder for the sweep.`,
     );
+    const combination = { values: ['1'], runs: [{ seed: 0, name: 'lb-0123456789ab' }] };
+    await writePlan(root, { kind: 'sweep', title: 'Rates', keys: ['steps'], combinations: [combination] });
+    const kept = await readFile(join(root, 'plan.json'), 'utf8');
+    expect(await refusal(addSweep, ['sweep', join(root, 'sweep.yaml'), '--out', root])).toMatch(
+      /holds a report of the sweep "Rates" with 1 of its 1 combinations, .* It is kept: give --out another folder\.$/,
+    );
+    expect(await readFile(join(root, 'plan.json'), 'utf8')).toBe(kept);
     await writePlan(root, { kind: 'sweep', title: 'Rates', keys: [], combinations: [] });
     expect(await refusal(addReproduce, ['reproduce', 'main', '--out', root])).toBe(
       `${root} holds a sweep, "Rates"; give --out another folder.`,

@@ -310,16 +310,18 @@ describe('regrad train', () => {
     ];
     const child = spawn(process.execPath, ['node_modules/.cache/regrad/cli.mjs', 'train', ...args], {
       env: {},
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe'],
     });
     let errors = '';
     child.stderr?.on('data', (text) => {
       errors += text;
     });
-    await once(child, 'message');
+    await vi.waitFor(() => expect(errors).toMatch(/^first of \d+ updates$/m), { timeout: 20_000 });
     child.kill('SIGTERM');
     const told = () =>
-      expect(errors).toMatch(/Interrupting after the update under way; once more ends at once/);
+      expect(errors).toMatch(
+        /Interrupting: the step under way is finished and saved; once more ends at once/,
+      );
     await vi.waitFor(told, { timeout: 20_000 });
     await setTimeout(500);
     child.kill('SIGINT');

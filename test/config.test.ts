@@ -349,6 +349,18 @@ describe('sources of a configuration', () => {
       microBatch: 128,
       augment: true,
     });
+    expect(configFrom([presetSource('optdigits-resnet-gn')])).toMatchObject({
+      trainImages: 100,
+      lastBatch: 'full',
+    });
+    expect(configFrom([presetSource('cifar10-resnet18-gn')])).toMatchObject({
+      measureBatches: 40,
+      lambda: 0.01,
+    });
+    expect(configFrom([presetSource('cifar10-vgg11-samplegn')])).toMatchObject({
+      microBatch: 100,
+      lambda: 0.5,
+    });
     expect(() => presetSource('optdigits-resnet-gm')).toThrow(
       'There is no preset "optdigits-resnet-gm"; did you mean "optdigits-resnet-gn"?',
     );

@@ -48,6 +48,39 @@ describe('in Node', () => {
     expect(found).toEqual({ kind: 'reference', values: [7, 10, 15, 22, 3, 7] });
     expect(stderr).toMatch(/^regrad: there is no WebGPU here .* In Node, import 'regrad\/node'\..*\n$/);
   });
+
+  test('a provider that fails is asked again by the next evaluation, until it succeeds', () => {
+    const { found, stderr } = runProgram(
+      `import { currentDevice, mul, ReferenceDevice, setDevice, setDeviceProvider, tensor } from './src/index.ts';
+      let calls = 0;
+      setDeviceProvider(() => {
+        if (++calls === 1) throw new Error('not yet');
+        return calls === 2 ? Promise.reject(new Error('still not')) : Promise.resolve(new ReferenceDevice());
+      });
+      const results = [];
+      for (let i = 0; i < 4; i++) {
+        results.push(await mul(tensor([1, i]), 2).data().then((values) => [...values], ({ message }) => message));
+      }
+      console.log(JSON.stringify({ results, calls }));`,
+      {},
+    );
+    expect(found, stderr).toEqual({ results: ['not yet', 'still not', [2, 4], [2, 6]], calls: 3 });
+  });
+
+  test('a provider that fails late does not replace a device that was set meanwhile', () => {
+    const { found, stderr } = runProgram(
+      `import { currentDevice, ReferenceDevice, setDevice, setDeviceProvider } from './src/index.ts';
+      let fail;
+      setDeviceProvider(() => new Promise((_, reject) => { fail = reject; }));
+      const failing = currentDevice().then(() => 'found', ({ message }) => message);
+      const device = new ReferenceDevice();
+      setDevice(device);
+      fail(new Error('too late'));
+      console.log(JSON.stringify({ failing: await failing, kept: (await currentDevice()) === device }));`,
+      {},
+    );
+    expect(found, stderr).toEqual({ failing: 'too late', kept: true });
+  });
 });
 
 describe('in a browser', () => {

@@ -8,9 +8,14 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 const layers = ['kernels', 'engine', 'nn', 'experiments', 'cli'];
-const nodeEntry = ['make-folder', 'node', 'swiftshader', 'variant-file', 'vulkan-drivers'].map(
-  (name) => `engine/${name}.ts`,
-);
+const nodeEntry = [
+  'make-folder',
+  'node',
+  'swiftshader',
+  'user-folders',
+  'variant-file',
+  'vulkan-drivers',
+].map((name) => `engine/${name}.ts`);
 
 /** Position in `layers`; files in src itself are the public names of engine and nn. */
 function layerOf(file: string): number {

@@ -124,6 +124,16 @@ describe.each(devices)('on $name', ({ device }) => {
     expect(await explain(y)).toContain('tape: ');
   });
 
+  it('what comes again after seventy thousand other structures means the same', async () => {
+    setDevice(device);
+    const product = () => mul(start(), 3.25);
+    const before = product();
+    for (let i = 0; i < 70_000; i++) full([1], i + 0.125);
+    const [a, b, sum] = await read(before, product(), add(before, product()));
+    expect([...a]).toEqual([...b]);
+    expect(sum[0]).toBeCloseTo(2 * a[0], 6);
+  });
+
   it('30,000 sums of two', async () => {
     setDevice(device);
     const [values] = await read(repeat(start(), 30_000, (t) => add(t, 1)));

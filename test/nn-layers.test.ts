@@ -289,11 +289,7 @@ test.each<[string, () => unknown, string]>([
     () => new BatchNorm2d(3).forward(ramp(1, 3, 1, 1)),
     'needs two values or more per channel',
   ],
-  [
-    'Dropout p',
-    () => new Dropout(1, { generator: fresh() }),
-    'Dropout: p is 1, expected 0 or more and less than 1.',
-  ],
+  ['Dropout p', () => new Dropout(1.5, { generator: fresh() }), 'Dropout: p is 1.5, expected 0 to 1.'],
   ['kaimingUniform', () => kaimingUniform(fresh(), [2], { fanIn: 0 }), 'fanIn is 0'],
   ['kaimingNormal', () => kaimingNormal(fresh(), [2], { fanOut: 0 }), 'fanOut is 0'],
 ])('bad input gets a sentence: %s', (_, make, message) => {

@@ -266,18 +266,18 @@ test.each<[() => unknown, string]>([
     'resnet: widths [4,6] and blocks [1] must be of one length',
   ],
   [() => resnet({ ...small, widths: [], blocks: [] }, fresh()), 'resnet: widths [] and blocks []'],
-  [() => resnet({ ...small, blocks: [1, 0] }, fresh()), 'an entry of blocks is 0'],
-  [() => resnet({ ...small, classes: -1 }, fresh()), 'outputs is -1'],
+  [() => resnet({ ...small, blocks: [1, 0] }, fresh()), 'resnet: blocks[1] is 0'],
+  [() => resnet({ ...small, classes: -1 }, fresh()), 'resnet: classes is -1'],
   [
     () => vgg11({ classes: 10, size: 16 }, fresh()),
     "5 max pools leave nothing of an image of size 16; use fewer 'M'",
   ],
-  [() => vgg({ plan: [0], hidden: [], classes: 2, size: 4 }, fresh()), 'outputChannels is 0'],
+  [() => vgg({ plan: [0], hidden: [], classes: 2, size: 4 }, fresh()), 'vgg: plan[0] is 0'],
   [
     () => mlp({ inputs: 4, hidden: [], classes: 2, activation: JSON.parse('"swish"') }, fresh()),
     'expected one of relu, tanh, gelu',
   ],
-  [() => mlp({ inputs: 4, hidden: [1.5], classes: 2, activation: 'relu' }, fresh()), 'outputs is 1.5'],
+  [() => mlp({ inputs: 4, hidden: [1.5], classes: 2, activation: 'relu' }, fresh()), 'mlp: hidden[0] is 1.5'],
   [() => new Conv2d(1, 1, 0, { generator: fresh() }), 'window is 0'],
 ])('a wrong specification gets a sentence %#', (make, message) => {
   expect(make).toThrow(message);

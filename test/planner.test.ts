@@ -2,6 +2,7 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   add,
+  assign,
   conv2d,
   createGpuDevice,
   exp,
@@ -306,7 +307,7 @@ describe.skipIf(!gpu)('what goes wrong on a device', () => {
     const x = await square(tensor([1, 2])).run();
     setDevice(device);
     await expect(add(x, 1).data()).rejects.toThrow(
-      /shape \[2\] lies on test GPU, not on this device of the same name; read it there/,
+      /shape \[2\] lies on another device of the name test GPU, not on this one; read it there/,
     );
     other.destroy();
   });
@@ -325,5 +326,20 @@ describe.skipIf(!gpu)('what goes wrong on a device', () => {
     await expect(lost.synchronize()).rejects.toThrow(/The GPU device is lost/);
     setDevice(device);
     expect(await sum(ones([3])).item()).toBe(3);
+  });
+
+  it('a lost device is replaced by setDevice: what lies on the host goes on', async () => {
+    const lost = await otherDevice();
+    setDevice(lost);
+    const [w, batch] = [tensor([1, 2]), tensor([3, 4])];
+    const product = await mul(w, batch).run();
+    lost.destroy();
+    await expect(product.data()).rejects.toThrow(/is lost .* setDevice \(requestBrowserDevice in a page/);
+    setDevice(await otherDevice());
+    expect([...(await mul(w, batch).data())]).toEqual([3, 8]);
+    await expect(add(product, 1).data()).rejects.toThrow(/shape \[2\] lies on another device of the name/);
+    assign(w, add(w, 1));
+    await run();
+    expect([...(await mul(w, batch).data())]).toEqual([6, 12]);
   });
 });

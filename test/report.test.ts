@@ -48,6 +48,26 @@ async function contents(folder: string): Promise<Record<string, string>> {
 }
 
 describe('the report', () => {
+  it('says of the settings what ran', async () => {
+    const root = await makeFolder();
+    const { plan } = planReproduction({
+      ...{ ids: ['main', 'figure1', 'large'], scale: 'quick', seeds: [0], data: ['mnist:/images'] },
+      ...{ selection: 'held-out', root, steps: 1234 },
+    });
+    await writePlan(root, plan);
+    const { text, folder } = await writeReport(root);
+    const settings =
+      'ResNet[4,8]/mnist on 100 images, |B| = 48 and |M| = 16 unless a row has its own, 1,234 updates; ';
+    expect(text.split(`Here: ${settings}`)).toHaveLength(3);
+    expect(text).not.toMatch(/160 updates|8 x 8/);
+    const subtitle = async (figure: string) =>
+      /ResNet\[4,8\]\/mnist, .*?;/.exec(
+        await readFile(join(folder, 'figures', `${figure}.svg`), 'utf8'),
+      )?.[0];
+    expect(await subtitle('figure-1')).toBe('ResNet[4,8]/mnist, |B| = 48 (SB: 16), |M| = 16;');
+    expect(await subtitle('large-micro-batch')).toBe('ResNet[4,8]/mnist, |B| = 48 (SB: 16), |M| = 16, 24;');
+  });
+
   it('is complete, and the same when it is made anew from the folders alone', async () => {
     const { root } = await makeRuns();
     const { text, folder } = await writeReport(root);

@@ -1,13 +1,16 @@
 /** From the experiments asked for to the runs that they need. */
 import { describe, expect, it } from 'vitest';
+import { configFrom, presetSource } from '../src/experiments/config-sources.ts';
 import { type ExperimentId, experimentIds } from '../src/experiments/paper/experiment.ts';
 import { official } from '../src/experiments/paper/official-numbers.ts';
 import { settingsOf } from '../src/experiments/paper/settings.ts';
+import { presets } from '../src/experiments/presets.ts';
 import {
   experiments,
   mergedPlan,
   planReproduction,
   type ReproductionOptions,
+  runName,
 } from '../src/experiments/reproduce.ts';
 
 function planned(ids: readonly ExperimentId[], changes: Partial<ReproductionOptions> = {}) {
@@ -66,6 +69,38 @@ describe('the plan', () => {
     expect(() => planned(['graft'], { methods: ['LB', 'ExterGraft'] })).toThrow(
       'ExterGraft takes its step lengths from SB, which is not among the methods to run.',
     );
+  });
+
+  it.each([
+    ['quick', 'optdigits-resnet', 'ResNet[4,8]/optdigits'],
+    ['paper', 'cifar10-resnet18', 'ResNet-18/CIFAR-10'],
+    ['paper', 'cifar100-resnet18', 'ResNet-18/CIFAR-100'],
+    ['paper', 'cifar10-vgg11', 'VGG-11/CIFAR-10'],
+  ] as const)('makes at the %s scale the runs that the presets of %s name', (scale, family, setting) => {
+    const { plan, runs } = planned(experimentIds, {
+      ...{ scale, seeds: [0] },
+      data: scale === 'quick' ? [] : ['cifar10', 'cifar100'],
+    });
+    const rows = plan.experiments.flatMap(({ settings }) =>
+      settings.filter((each) => each.setting.name === setting).flatMap((each) => each.rows),
+    );
+    const names = Object.keys(presets).filter((name) => name.startsWith(`${family}-`));
+    for (const method of [
+      'SB',
+      'LB',
+      'GN',
+      'FT',
+      'AJ',
+      ...(family.endsWith('vgg11') ? ['SampleGN'] : ['UJ', 'NGD']),
+    ]) {
+      expect(names).toContain(`${family}-${method.toLowerCase()}`);
+    }
+    for (const name of names) {
+      const config = configFrom([presetSource(name)]);
+      const run = runs.find((each) => each.name === runName(config));
+      expect(run?.config, name).toEqual(config);
+      expect(rows.some(({ runs: [first] }) => first.name === run?.name)).toBe(true);
+    }
   });
 
   it('shortens runs and evaluates them as often', () => {
@@ -154,9 +189,37 @@ describe('the plan', () => {
     const graft = planned(['graft', 'main']).plan;
     const merged = mergedPlan(main, graft, 'runs/quick');
     expect(merged.experiments.map(({ id }) => id)).toEqual(['main', 'graft']);
-    expect(merged.experiments[0]).toBe(main.experiments[0]);
+    expect(merged.experiments[0]).toEqual(graft.experiments[1]);
     expect(() => mergedPlan(planned(['main'], cifar).plan, graft, 'runs/quick')).toThrow(
       'runs/quick holds experiments at the quick scale with selection held-out; give --out another folder',
+    );
+  });
+
+  it('of a folder keeps the seeds, rows and settings that it has, and refuses others for the same', () => {
+    const earlier = planned(['main', 'figure1'], { seeds: [0, 1, 2] }).plan;
+    // As it comes from a file.
+    const read = JSON.parse(JSON.stringify(earlier));
+    for (const changes of [{ seeds: [0] }, { seeds: [2], methods: ['LB', 'GN'] }]) {
+      const { experiments: kept } = mergedPlan(planned(['main'], changes).plan, read, 'runs/quick');
+      expect(JSON.parse(JSON.stringify(kept))).toEqual(read.experiments);
+    }
+    const more = mergedPlan(planned(['main'], { seeds: [3] }).plan, read, 'runs/quick').experiments;
+    expect(more[0].settings[0].rows[0].runs.map(({ seed }) => seed)).toEqual([0, 1, 2, 3]);
+    expect(more[1].settings[0].rows[0].runs.map(({ seed }) => seed)).toEqual([0, 1, 2]);
+    const other = mergedPlan(planned(['main'], { data: ['mnist:/images'] }).plan, read, 'runs/quick');
+    expect(other.experiments[0].settings.map(({ setting }) => setting.name)).toEqual([
+      'ResNet[4,8]/optdigits',
+      'ResNet[4,8]/mnist',
+    ]);
+    for (const id of ['main', 'graft'] as const) {
+      expect(() => mergedPlan(planned([id], { steps: 8 }).plan, read, 'runs/quick')).toThrow(
+        'runs/quick holds a report of ResNet[4,8]/optdigits with steps 160, not 8; evaluateEvery 16, not 1. ' +
+          'It is kept: give --out another folder.',
+      );
+    }
+    read.experiments[0].settings[0].rows[2].row.lambda = 0.5;
+    expect(() => mergedPlan(planned(['main']).plan, read, 'runs/quick')).toThrow(
+      'a report of ResNet[4,8]/optdigits, GN with lambda 0.5, not 0.05. It is kept',
     );
   });
 });

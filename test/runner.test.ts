@@ -204,7 +204,7 @@ describe('the display', () => {
     // Of 10 + 20 + 30, 12 are done with the first update, 18 after 6 s more, which leaves 42 s for the other 42.
     expect(written.join('')).toBe(
       '1/3 runs · 16 % | LB, seed 2: 0/10 · first update, and compiling\n' +
-        '1/3 runs · 30 % · 42 s left | LB, seed 2: 4/10 · 12 s left · loss 0.5\n' +
+        '1/3 runs · 30 % · 42 s left | LB, seed 2: 4/10 · loss 0.5 · 12 s left\n' +
         'LB, seed 2: finished, test 90 % (2/3 runs · 50 % · 30 s left)\n' +
         'LB, seed 3: failed. It broke. (3/3 runs · 100 %)\n',
     );

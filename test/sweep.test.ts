@@ -40,6 +40,25 @@ describe('a sweep', () => {
     });
   });
 
+  it('takes a value that is written in several ways once, and a seed that is given twice', async () => {
+    const { plan, runs } = await planOf(
+      `${base}\ngrid: { learningRate: [1e-3, 1E-3, 0.001, 1.0, 1], steps: [4, 4] }\nseeds: [1, 0, 1]\n`,
+    );
+    expect(plan.combinations.map(({ values }) => values)).toEqual([
+      ['0.001', '4'],
+      ['1', '4'],
+    ]);
+    expect(plan.combinations[0].runs.map(({ seed }) => seed)).toEqual([1, 0]);
+    expect(runs).toHaveLength(4);
+    await expect(planOf(`${base}\ngrid: { steps: [4, 4] }\n`)).rejects.toThrow(
+      'there is one combination only',
+    );
+    // Keys of a list in another order are the same combination.
+    await expect(planOf(`${base}\nlist: [{ steps: 4, seed: 1 }, { seed: 1, steps: 4 }]\n`)).rejects.toThrow(
+      'there is one combination only',
+    );
+  });
+
   it('goes along a list, crossed with the grid, and reaches nested keys', async () => {
     const { plan, runs } = await planOf(
       `${base}\ngrid: { selection: [held-out], norms.hold: [5, 10] }\nlist:\n` +

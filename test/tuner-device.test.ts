@@ -17,7 +17,7 @@ import {
   type Tensor,
   tensor,
 } from '../src/engine/index.ts';
-import type { GpuDeviceOptions } from '../src/engine/run/gpu/device.ts';
+import type { GpuDeviceOptions } from '../src/engine/run/gpu/options.ts';
 import { VariantFile } from '../src/engine/variant-file.ts';
 import { RunFolder, recordEnvironment } from '../src/experiments/run-folder.ts';
 import { regrad } from './command-line.ts';

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VariantFile, variantFilePath } from '../src/engine/variant-file.ts';
+import { cacheFolderOf, fetchedFolder } from '../src/experiments/data/locate.ts';
 import { makeFolder } from './data-files.ts';
 
 const warn = vi.spyOn(console, 'warn');
@@ -140,6 +141,21 @@ describe('where it lies', () => {
       for (const useless of ['', 'relative']) {
         vi.stubEnv('XDG_CACHE_HOME', useless);
         expect(variantFilePath()).toBe(join(homedir(), '.cache/regrad/variants-v1.json'));
+      }
+    },
+  );
+
+  it.runIf(process.platform === 'linux')(
+    'is the same for pixels and fetched sets: a path that is not absolute is ignored',
+    () => {
+      for (const [folder, cache, data] of [
+        ['/mine', '/mine/regrad/pixels', '/mine/regrad/mnist'],
+        ['mine', join(homedir(), '.cache/regrad/pixels'), join(homedir(), '.local/share/regrad/mnist')],
+        ['', join(homedir(), '.cache/regrad/pixels'), join(homedir(), '.local/share/regrad/mnist')],
+      ]) {
+        vi.stubEnv('XDG_CACHE_HOME', folder);
+        vi.stubEnv('XDG_DATA_HOME', folder);
+        expect([cacheFolderOf('pixels'), fetchedFolder('mnist')]).toEqual([cache, data]);
       }
     },
   );

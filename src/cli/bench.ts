@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { BenchOptions } from '../../bench/run.ts';
 import { adapterOption } from './adapter.ts';
-import { parsePositive } from './numbers.ts';
+import { parseCount, parsePositive } from './numbers.ts';
 
 type Options = Omit<BenchOptions, 'filter'>;
 
@@ -14,6 +14,12 @@ export function addBench(program: Command): void {
     .addOption(adapterOption())
     .option('--seconds <number>', 'time for the samples of each case', parsePositive, 1)
     .option('--all', 'run also without a GPU what takes minutes there')
+    .option(
+      '--runs <count>',
+      'times to measure everything; --compare names changes where both sides have several (default: as many as the file ' +
+        'to compare with has, else 1)',
+      parseCount,
+    )
     .option('--compare <file>', 'print ratios to an earlier run, from its JSON lines')
     .option('--out <file>', 'write JSON lines, one for each result')
     .option('--json', 'print the JSON lines in place of the tables')

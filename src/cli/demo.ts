@@ -14,7 +14,10 @@ export function addDemo(program: Command): void {
   const command = program
     .command('demo')
     .description('Compare SB, LB, GN, FT, AJ and UJ on real data: some minutes on two cores.')
-    .option('--out <folder>', 'the folder of the runs and their report (default: runs/quick)')
+    .option(
+      '--out <folder>',
+      'the folder of the runs and their report (default: runs/quick, or runs/quick-COUNT-steps)',
+    )
     .option('--seeds <count>', 'runs of each method', parseCount, 3)
     .option('--steps <count>', 'updates of each run', parseCount);
   addRunsOptions(command).action(demo);

@@ -20,6 +20,7 @@ import { createRunDisplay } from '../experiments/run-display.ts';
 import { type Plan, type PlannedRun, writePlan } from '../experiments/run-plan.ts';
 import { listRuns, readRun, type SoundRun } from '../experiments/run-store.ts';
 import { makeRuns, type RunOutcome } from '../experiments/runner.ts';
+import { forOutput } from '../experiments/terminal-text.ts';
 import { type AdapterOptions, adapterOption, tuneOptions, useAdapter } from './adapter.ts';
 import { interrupted, listenForInterruption } from './interruption.ts';
 import { parseCount } from './numbers.ts';
@@ -81,7 +82,7 @@ export async function makePlannedRuns(
     process.exitCode = interrupted;
     return;
   }
-  console.log(`${text}\nSaved in ${folder}: ${files.join(', ')}.`);
+  console.log(`${forOutput(text)}\nSaved in ${folder}: ${files.join(', ')}.`);
   const failed = outcomes.filter(({ outcome }) => outcome === 'failed');
   if (failed.length > 0) {
     const problems = failed.map(({ run, problem }) => `${run.label}: ${problem}`);
@@ -174,7 +175,9 @@ async function noteOf(root: string, { run }: RunOutcome): Promise<string> {
 /** Interrupted once, the runs under way save and end; twice, everything ends at once: runs end with us. */
 async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const interruption = listenForInterruption(() =>
-    console.error('\nInterrupting: the runs under way save where they are.'),
+    console.error(
+      '\nInterrupting: the runs under way finish their step and save it; once more ends at once.',
+    ),
   );
   try {
     return await work(interruption.signal);

@@ -1,6 +1,7 @@
 /** `regrad report`: the report of a folder of runs, made anew from what lies there. */
 import type { Command } from 'commander';
 import { writeReport } from '../experiments/report.ts';
+import { forOutput } from '../experiments/terminal-text.ts';
 
 export function addReport(program: Command): void {
   program
@@ -12,5 +13,5 @@ export function addReport(program: Command): void {
 
 async function report(folder: string): Promise<void> {
   const written = await writeReport(folder);
-  console.log(`${written.text}\nSaved in ${written.folder}: ${written.files.join(', ')}.`);
+  console.log(`${forOutput(written.text)}\nSaved in ${written.folder}: ${written.files.join(', ')}.`);
 }

@@ -46,7 +46,10 @@ export function addReproduce(program: Command): void {
     )
     .option('--methods <names>', 'only these methods, as SB,LB,GN')
     .option('--steps <count>', 'updates of each run (default: as the scale has it)', parseCount)
-    .option('--out <folder>', 'the folder of the runs and their report (default: runs/SCALE)');
+    .option(
+      '--out <folder>',
+      'the folder of the runs and their report (default: runs/SCALE, or runs/SCALE-COUNT-steps)',
+    );
   addRunsOptions(command).action(reproduce);
 }
 
@@ -57,7 +60,8 @@ async function reproduce(experiment: ExperimentId | 'all', options: Options): Pr
 /** Plans, shows the cost, makes the runs that are not done, and reports. */
 export async function reproduceExperiments(ids: readonly ExperimentId[], options: Options): Promise<void> {
   const { scale, seeds, data, selection, methods, steps, out } = options;
-  const root = out ?? `runs/${scale}`;
+  // Shorter runs are for a try: they leave the report of the scale as it is.
+  const root = out ?? `runs/${scale}${steps === undefined ? '' : `-${steps}-steps`}`;
   const earlier = await readPlan(root);
   if (earlier?.kind === 'sweep') {
     throw new Error(`${root} holds a sweep, "${earlier.title}"; give --out another folder.`);

@@ -24,8 +24,17 @@ export function addSweep(program: Command): void {
 async function sweep(path: string, options: Options): Promise<void> {
   const { plan, runs } = await planSweep(path);
   const root = options.out ?? `runs/${basename(path, extname(path))}`;
-  if ((await readPlan(root))?.kind === 'reproduce') {
+  const earlier = await readPlan(root);
+  if (earlier?.kind === 'reproduce') {
     throw new Error(`${root} holds experiments of the paper; give --out another folder for the sweep.`);
+  }
+  const names = new Set(runs.map(({ name }) => name));
+  const lost = (earlier?.combinations ?? []).filter((each) => each.runs.some(({ name }) => !names.has(name)));
+  if (earlier && lost.length > 0) {
+    throw new Error(
+      `${root} holds a report of the sweep "${earlier.title}" with ${lost.length} of its ` +
+        `${earlier.combinations.length} combinations, or some of their seeds, not in ${path}. It is kept: give --out another folder.`,
+    );
   }
   await makePlannedRuns(root, plan, runs, options);
 }

@@ -14,11 +14,13 @@ const messageEvery = 250;
  */
 export function watchTraining(config: RunConfig): FolderRunOptions & { stop(): void } {
   const { method, seed, steps } = config;
-  const interruption = listenForInterruption(() =>
-    console.error('\nInterrupting after the update under way; once more ends at once, without a checkpoint.'),
-  );
   const tell = parentTeller(steps);
   let progress: Progress | undefined;
+  const say = (line: string) => (progress ? progress.print(line) : console.error(line));
+  const interruption = listenForInterruption(() => {
+    // What started this process has said it.
+    if (!process.send) say('Interrupting: the step under way is finished and saved; once more ends at once.');
+  });
   let latest: RunPoint | undefined;
   const note = () =>
     latest ? `loss ${latest.trainLoss.toPrecision(4)}, validation ${percent(latest.validationAccuracy)}` : '';

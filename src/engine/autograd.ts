@@ -3,7 +3,7 @@ import { add } from './ops/elementwise.ts';
 import { unchanged } from './ops/view.ts';
 import { formatShape, ShapeError, sameShape } from './shape.ts';
 import type { Node } from './tape.ts';
-import { full, Tensor, zeros } from './tensor.ts';
+import { checkTensorList, checkTensors, full, Tensor, zeros } from './tensor.ts';
 
 /**
  * The gradients of `output` with respect to `inputs`: for scalar output y, dy/dx with x's shape, for every x.
@@ -22,6 +22,9 @@ export function grad(
   outputGradient?: Tensor,
 ): Tensor | Tensor[] {
   const wanted = inputs instanceof Tensor ? [inputs] : inputs;
+  checkTensors('grad', { output });
+  checkTensorList('grad', 'inputs', wanted);
+  if (outputGradient !== undefined) checkTensors('grad', { outputGradient });
   const gradients = backward(output, wanted, outputGradient ?? ownGradient(output));
   return inputs instanceof Tensor ? gradients[0] : gradients;
 }

@@ -1,8 +1,9 @@
 /** Recording a function once and replaying it: a training step without the recording. */
+import { checkFunction, shown } from './arguments.ts';
 import { collectUpdates, nextUpdate, undoUpdates } from './assign.ts';
 import { currentDevice, type Device } from './device.ts';
 import type { DType } from './dtype.ts';
-import { runGraph, runWaitingUpdates, settleWaitingUpdates } from './evaluate.ts';
+import { evaluate, handOverUpdates, runGraph, Unfounded } from './evaluate.ts';
 import { buildGraph, type Graph, resolve } from './plan/graph.ts';
 import { formatShape, type Shape } from './shape.ts';
 import { leafNode, type Node } from './tape.ts';
@@ -13,7 +14,7 @@ interface Recording {
   /** Settles when the values are there that the function takes from earlier recordings. */
   readonly ready: Promise<unknown>;
   /** For each leaf of the graph the node to start a replay from. */
-  readonly leaves: readonly ((args: readonly Tensor[]) => Node)[];
+  readonly leaves: readonly ((args: readonly Node[]) => Node)[];
   readonly outputs: readonly { readonly shape: Shape; readonly dtype: DType }[];
   readonly returnsOne: boolean;
   /** What the function assigns, in the order of the graph's last targets. */
@@ -28,7 +29,8 @@ interface Recording {
  * assigning to an argument is an error.
  *
  * The result is what `fn` returns, computed: its elements are on the host, so `item()` and `data()` cost nothing.
- * Arguments must be tensors with values.
+ * An argument that has no value yet is computed first and keeps it, as by `run()`; a state stands for its value at the
+ * time of the call. `fn` takes tensors, returns a tensor or a list of them, and is not async.
  */
 export function compile<Args extends readonly Tensor[]>(
   fn: (...args: Args) => Tensor,
@@ -39,38 +41,55 @@ export function compile<Args extends readonly Tensor[]>(
 export function compile<Args extends readonly Tensor[]>(
   fn: (...args: Args) => Tensor | readonly Tensor[],
 ): (...args: Args) => Promise<Tensor | Tensor[]> {
+  checkFunction('compile', 'fn', fn);
   const recordings = new Map<string, Recording>();
   return async (...args) => {
+    checkArguments(args);
+    const given = args.map(({ node }) => node);
     const device = await currentDevice();
     const key = args.map((arg) => `${arg.dtype}${formatShape(arg.shape)}`).join();
-    const earlier: Promise<unknown>[] = [];
+    const lazy = given.filter((node) => resolve(node).value === undefined);
+    if (lazy.length > 0) await evaluate(lazy, 'keep');
     for (;;) {
-      let settling = settleWaitingUpdates(device);
-      if (!settling) {
-        // From here to the run nothing waits: an assign in between would be taken for the function's own.
-        const updates = runWaitingUpdates(device);
-        updates.catch(() => {});
-        earlier.push(updates);
-        const recording = recordings.get(key) ?? recordFunction(device, fn, args);
-        recordings.set(key, recording);
-        settling = device.settle({ ...recording.graph, leaves: recording.leaves.map((leaf) => leaf(args)) });
-        if (!settling) return replay(device, recording, args, earlier);
+      const waiting = handOverUpdates(device);
+      if (waiting) {
+        await waiting;
+        continue;
       }
-      await settling;
+      // From here to the run nothing waits: an assign in between would be taken for the function's own.
+      let recording = recordings.get(key);
+      if (!recording) {
+        recording = recordFunction(device, fn, args);
+        recordings.set(key, recording);
+        recording.ready.catch(() => recordings.delete(key));
+      }
+      const settling = device.settle({
+        ...recording.graph,
+        leaves: recording.leaves.map((leaf) => leaf(given)),
+      });
+      if (settling) {
+        await settling;
+        continue;
+      }
+      try {
+        return await replay(device, recording, given);
+      } catch (error) {
+        if (!(error instanceof Unfounded)) throw error;
+        await recording.ready;
+      }
     }
   };
 }
 
-/** Runs a recording on new arguments. `earlier`: what else must have gone well. */
+/** Runs a recording on new arguments. If that fails, every state stands for its value from before. */
 async function replay(
   device: Device,
   recording: Recording,
-  args: readonly Tensor[],
-  earlier: readonly Promise<unknown>[],
+  given: readonly Node[],
 ): Promise<Tensor | Tensor[]> {
   const { graph, leaves, outputs, states } = recording;
   const nodes = outputs.map(({ shape, dtype }) => resultNode(shape, dtype));
-  const inputs = leaves.map((leaf) => leaf(args));
+  const inputs = leaves.map((leaf) => leaf(given));
   const updates = states.map(nextUpdate);
   let run: ReturnType<typeof runGraph>;
   try {
@@ -79,9 +98,39 @@ async function replay(
     undoUpdates(updates);
     throw error;
   }
-  await Promise.all([...earlier, recording.ready, run.results]);
+  await run.results;
   const results = nodes.map((node) => new Tensor(node));
   return recording.returnsOne ? results[0] : results;
+}
+
+function checkArguments(args: readonly unknown[]): void {
+  const at = args.findIndex((arg) => !(arg instanceof Tensor));
+  if (at < 0) return;
+  throw new TypeError(
+    `compile: argument ${at} is ${shown(args[at])}, but the function takes tensors: what it is recorded with otherwise ` +
+      'is fixed at the first call. Pass a number that varies as tensor(number), and use others inside the function.',
+  );
+}
+
+function checkReturned(returned: unknown): void {
+  const wanted = 'return a tensor or a list of tensors';
+  if (returned instanceof Tensor) return;
+  if (returned instanceof Promise) {
+    // Whatever becomes of it, this error is the one to show.
+    returned.catch(() => {});
+    throw new TypeError(
+      'compile: the function is async, but it is recorded, not run, and has nothing to wait for; ' +
+        `${wanted}, and wait for values outside of it.`,
+    );
+  }
+  if (!Array.isArray(returned)) {
+    throw new TypeError(`compile: the function returned ${shown(returned)}; ${wanted}.`);
+  }
+  const at = returned.findIndex((item) => !(item instanceof Tensor));
+  if (at < 0) return;
+  throw new TypeError(
+    `compile: item ${at} of what the function returned is ${shown(returned[at])}; ${wanted}.`,
+  );
 }
 
 /** A leaf for what a compiled function returns: the tape does not know how it was made, and `grad` must say so. */
@@ -101,6 +150,7 @@ function recordFunction<Args extends readonly Tensor[]>(
   const start = leafNode([], 'f32').id;
   const { result, updates } = collectUpdates(() => {
     const returned = fn(...(placeholders as unknown as Args));
+    checkReturned(returned);
     const tensors: readonly Tensor[] = returned instanceof Tensor ? [returned] : returned;
     // Their nodes now: a state that is returned stands for its old value again when recording ends.
     return { one: returned instanceof Tensor, nodes: tensors.map(({ node }) => node) };
@@ -122,7 +172,7 @@ function recordFunction<Args extends readonly Tensor[]>(
     ready,
     leaves: graph.leaves.map((node) => {
       const at = places.get(node);
-      if (at !== undefined) return (given) => given[at].node;
+      if (at !== undefined) return (given) => resolve(given[at]);
       const state = node.owner?.deref();
       return state ? () => state.node : () => node;
     }),
@@ -138,11 +188,12 @@ function recordFunction<Args extends readonly Tensor[]>(
  */
 function keepEarlier(device: Device, targets: readonly Node[], start: number): Promise<unknown> {
   const earlier: Node[] = [];
-  const found = new Set(targets.map(resolve));
+  const found = new Set(targets);
   for (const node of found) {
-    if (node.value !== undefined || node.inputs.length === 0) continue;
+    const { source, inputs } = node;
+    if (node.value !== undefined || (source === undefined && inputs.length === 0)) continue;
     if (node.id < start) earlier.push(node);
-    else for (const input of node.inputs) found.add(resolve(input));
+    else for (const input of source ? [source] : inputs) found.add(input);
   }
   if (earlier.length === 0) return Promise.resolve();
   return runGraph(device, buildGraph(earlier), earlier, 'keep', []).results;

@@ -1,9 +1,15 @@
+import { checkOneOf, refuse } from './arguments.ts';
+
 /** Element types. On a GPU each takes 32 bits (a bool is 0 or 1); the reference executor holds f32 in float64. */
 export type DType = 'f32' | 'i32' | 'u32' | 'bool';
 
 export const floatDTypes: readonly DType[] = ['f32'];
 export const numericDTypes: readonly DType[] = ['f32', 'i32', 'u32'];
 export const allDTypes: readonly DType[] = ['f32', 'i32', 'u32', 'bool'];
+
+export function checkDType(operation: string, dtype: unknown): void {
+  checkOneOf(operation, 'dtype', dtype, allDTypes);
+}
 
 /** What host data comes in and goes out as. */
 export type NumberArray = Float64Array | Float32Array | Int32Array | Uint32Array | Uint8Array;
@@ -33,6 +39,7 @@ export function fromDeviceBytes(dtype: DType, bytes: ArrayBuffer): NumberArray {
 
 /** Throws unless the dtype can hold the number: integers take whole numbers of their range only; bool takes its truth. */
 export function checkHolds(operation: string, value: number, dtype: DType, beside = ''): void {
+  if (typeof value !== 'number') refuse(operation, 'value', value, 'a number');
   if (dtype === 'f32' || dtype === 'bool' || (dtype === 'i32' ? value | 0 : value >>> 0) === value) return;
   const range = dtype === 'i32' ? '-2147483648 to 2147483647' : '0 to 4294967295';
   throw new TypeError(

@@ -1,11 +1,12 @@
 /** Proof of derivatives by central differences in float64. */
+import { checkFunction, checkNumber, optionsOf, refuse } from './arguments.ts';
 import { grad } from './autograd.ts';
 import { add, mul } from './ops/elementwise.ts';
 import { sum } from './ops/reduction.ts';
 import { buildGraph } from './plan/graph.ts';
 import { ReferenceDevice } from './run/reference.ts';
 import { sizeOf } from './shape.ts';
-import { type Tensor, tensor } from './tensor.ts';
+import { checkTensorList, checkTensors, type Tensor, tensor } from './tensor.ts';
 
 export interface GradCheckResult {
   /** The largest difference, relative to max(1, largest derivative). */
@@ -25,18 +26,23 @@ export interface GradCheckResult {
 export async function gradCheck(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  {
-    order = 1,
-    step = 1e-4,
-    tolerance = 1e-6,
-  }: { readonly order?: number; readonly step?: number; readonly tolerance?: number } = {},
+  options: { readonly order?: number; readonly step?: number; readonly tolerance?: number } = {},
 ): Promise<GradCheckResult> {
+  checkFunction('gradCheck', 'fn', fn);
+  checkTensorList('gradCheck', 'inputs', inputs);
+  const known = ['order', 'step', 'tolerance'] as const;
+  const { order = 1, step = 1e-4, tolerance = 1e-6 } = optionsOf('gradCheck', options, known);
+  if (!Number.isInteger(order) || order < 1) refuse('gradCheck', 'order', order, 'a whole number from 1 on');
+  if (typeof step !== 'number' || !(step > 0)) refuse('gradCheck', 'step', step, 'a number above 0');
+  checkNumber('gradCheck', 'tolerance', tolerance);
   const values = await Promise.all(inputs.map(async (input) => Float64Array.from(await input.data())));
   const leaves = (data: readonly Float64Array[]) =>
     data.map((array, i) => tensor(array, { shape: inputs[i].shape }));
   /** The scalar whose gradient is checked: a weighted derivative of order `order - 1`. */
   const scalar = (at: Tensor[]): Tensor => {
-    let value = weighted(fn(...at), 1);
+    const output = fn(...at);
+    checkTensors('gradCheck', { "fn's result": output });
+    let value = weighted(output, 1);
     for (let n = 1; n < order; n++)
       value = grad(value, at)
         .map((g, i) => weighted(g, 7 * n + i))

@@ -1,8 +1,17 @@
 /** The engine's public names. */
-export { assign, withValues } from './assign.ts';
+export { assign, type WaitingAssignment, waitingAssignments, withValues } from './assign.ts';
 export { grad } from './autograd.ts';
+export { requestBrowserDevice } from './browser.ts';
 export { compile } from './compile.ts';
-export { type Counters, currentDevice, type Device, type MemoryUse, memory, setDevice } from './device.ts';
+export {
+  type Counters,
+  currentDevice,
+  type Device,
+  type MemoryUse,
+  memory,
+  setDevice,
+  setDeviceProvider,
+} from './device.ts';
 export type { DType, NumberArray } from './dtype.ts';
 export { type GradCheckResult, gradCheck } from './grad-check.ts';
 export * from './ops/activations.ts';

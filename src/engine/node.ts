@@ -9,13 +9,14 @@ import type { create as createGpu } from 'webgpu';
 import { adapterName, isSoftwareAdapter } from './adapter-info.ts';
 import { type Device, setDeviceProvider } from './device.ts';
 import { napUntil } from './nap.ts';
-import type { GpuDeviceOptions } from './run/gpu/device.ts';
+import type { GpuDeviceOptions } from './run/gpu/options.ts';
 import { createGpuDevice } from './run/gpu/request.ts';
 import type { VariantsByKey } from './run/gpu/variants.ts';
 import { ReferenceDevice } from './run/reference.ts';
 import { openSwiftShader } from './swiftshader.ts';
 import { VariantFile, variantFilePath } from './variant-file.ts';
 import { announceDrivers, loaderFile, openLibrary, systemDrivers } from './vulkan-drivers.ts';
+import type { WebGpuAdapter } from './web-gpu.ts';
 
 export const adapterChoices = ['auto', 'hardware', 'software', 'reference'] as const;
 
@@ -26,7 +27,7 @@ export interface AdapterResult {
   /** `reference`: no WebGPU; the plain float64 executor does the work. */
   kind: 'hardware' | 'software' | 'reference';
   /** Absent for `reference`. Good for one `requestDevice`. */
-  adapter?: GPUAdapter;
+  adapter?: WebGpuAdapter;
   /** The device, as its driver calls it. */
   name: string;
   /** The driver and its version. */

@@ -1,4 +1,6 @@
 /** Shapes: lists of sizes, outermost first, contiguous in memory with the last dim fastest. */
+import { checkList, shown } from './arguments.ts';
+
 export type Shape = readonly number[];
 
 /** Number of elements: the product of the sizes (1 for a scalar). */
@@ -57,28 +59,36 @@ export function broadcastShapes(operation: string, ...shapes: Shape[]): Shape {
 export function normalizeDim(operation: string, dim: number, shape: Shape, extra = 0): number {
   const rank = shape.length + extra;
   if (!Number.isInteger(dim) || dim < -rank || dim >= rank) {
+    const expected = rank === 0 ? 'a tensor of one dim or more' : `${-rank} to ${rank - 1}`;
     throw new ShapeError(
-      `${operation}: dim ${dim} does not exist in shape ${formatShape(shape)}; expected ${-rank} to ${rank - 1}.`,
+      `${operation}: dim ${shown(dim)} does not exist in shape ${formatShape(shape)}; expected ${expected}.`,
     );
   }
   return dim < 0 ? dim + rank : dim;
 }
 
-/** Dims as a sorted list without repeats; undefined means all of them. */
+/** As `normalizeDim`, but a scalar has dim 0 too, as in PyTorch: for what can as well be done along no dim. */
+export function wrapDim(operation: string, dim: number, shape: Shape): number {
+  return normalizeDim(operation, dim, shape, shape.length === 0 ? 1 : 0);
+}
+
+/** Dims as a sorted list without repeats, none for a scalar; undefined means all of them. */
 export function normalizeDims(operation: string, dims: number | Shape | undefined, shape: Shape): number[] {
   if (dims === undefined) return shape.map((_, dim) => dim);
-  const list = (typeof dims === 'number' ? [dims] : dims).map((dim) => normalizeDim(operation, dim, shape));
+  if (typeof dims !== 'number') checkList(operation, 'dims', dims, 'dims, or one');
+  const list = (typeof dims === 'number' ? [dims] : dims).map((dim) => wrapDim(operation, dim, shape));
   if (new Set(list).size !== list.length) {
     throw new ShapeError(`${operation}: dims [${dims}] name a dim of shape ${formatShape(shape)} twice.`);
   }
-  return list.sort((a, b) => a - b);
+  return shape.length === 0 ? [] : list.sort((a, b) => a - b);
 }
 
 /** Throws unless `shape` is a list of sizes that a tensor can have. */
 export function checkShape(operation: string, shape: Shape): void {
+  checkList(operation, 'shape', shape, 'sizes');
   if (!shape.every((size) => Number.isInteger(size) && size >= 0)) {
     throw new ShapeError(
-      `${operation}: shape ${formatShape(shape)} has a size that is not a whole number >= 0.`,
+      `${operation}: shape [${shape.map(shown)}] has a size that is not a whole number >= 0.`,
     );
   }
 }

@@ -38,15 +38,24 @@ export interface Entry {
 }
 
 /** Where a value lies: on the host, or in a buffer of a device (whose executor alone knows the buffer's type). */
-export type Value =
-  | { readonly kind: 'host'; readonly data: NumberArray }
-  | DeviceValue
-  | { readonly kind: 'gone'; readonly reason: string };
+export type Value = HostValue | DeviceValue | GoneValue;
+
+export interface HostValue {
+  readonly kind: 'host';
+  readonly data: NumberArray;
+  /** What devices hold for it: copies that they can make again. */
+  copies?: DeviceStorage[];
+}
 
 /** One node holds it at a time; when it is collected, the device frees what it stands for. */
 export interface DeviceValue {
   readonly kind: 'device';
-  readonly storage: DeviceStorage;
+  readonly storage: SharedStorage;
+}
+
+export interface GoneValue {
+  readonly kind: 'gone';
+  readonly reason: string;
 }
 
 export interface DeviceStorage {
@@ -55,15 +64,32 @@ export interface DeviceStorage {
   release(): void;
 }
 
+/** Storage that several values can hold; it is free when all have released it. */
+export interface SharedStorage extends DeviceStorage {
+  /** Another value in the same storage. */
+  share(): DeviceValue;
+}
+
+/** Gives back what devices hold for a value. It must not be used any more, unless it lies on the host. */
+export function releaseValue(value: Value | undefined): void {
+  if (value?.kind === 'device') value.storage.release();
+  if (value?.kind === 'host') for (const copy of value.copies?.splice(0) ?? []) copy.release();
+}
+
 export interface Node extends Entry {
   /** Grows with recording order: an input's id is smaller than its consumer's. */
   readonly id: number;
-  readonly inputs: readonly Node[];
+  /** Empty where a value makes them unnecessary: see `dropInputs`. */
+  inputs: readonly Node[];
   /** Number that stands for operation key, shape and dtype; equal numbers, equal structure. */
   readonly signature: number;
+  /** Whether `grad` may have something to find here or behind. */
+  readonly differentiable: boolean;
   /** Present on leaves and on whatever was read. */
   value?: Value;
-  /** A leaf that was assigned and not yet run: the node that computes its value. */
+  /** Settles when the run that made the value has; present until it has succeeded. */
+  proof?: Promise<unknown>;
+  /** The node that computes the value: of a leaf that was assigned and not yet run, or that stands for another node. */
   source?: Node;
   /** For a leaf that was computed without the tape: by what. No gradient can flow there. */
   origin?: string;
@@ -73,12 +99,23 @@ export interface Node extends Entry {
 
 let nextId = 0;
 const signatures = new Map<string, number>();
+let nextSignature = 0;
+
+/**
+ * Signatures remembered at a time. One that is forgotten gets another number when it comes again, so that no plan is
+ * found by mistake: the same structure is then planned anew.
+ */
+const maxSignatures = 2 ** 16;
 
 function intern(text: string): number {
   const known = signatures.get(text);
   if (known !== undefined) return known;
-  signatures.set(text, signatures.size);
-  return signatures.size - 1;
+  for (const oldest of signatures.keys()) {
+    if (signatures.size < maxSignatures) break;
+    signatures.delete(oldest);
+  }
+  signatures.set(text, nextSignature);
+  return nextSignature++;
 }
 
 /** Appends a node. Operations check their shapes before they call this. */
@@ -96,7 +133,26 @@ export function recordNode(operation: Operation, inputs: readonly Node[], shape:
     inputShapes: inputs.map((input) => input.shape),
     inputDTypes: inputs.map((input) => input.dtype),
     signature: intern(`${operation.key}:${dtype}${formatShape(shape)}`),
+    differentiable: dtype === 'f32' || gradientFlows(operation, inputs),
   };
+}
+
+/** Whether a gradient may flow on into one of the inputs, or an error about it. */
+function gradientFlows({ gradients }: Operation, inputs: readonly Node[]): boolean {
+  return inputs.some(({ differentiable }, i) => differentiable && gradients[i] !== 'zero');
+}
+
+/** The value that a run starts from. */
+export function presentValue({ value, shape }: Node): HostValue | DeviceValue {
+  if (value === undefined)
+    throw new Error(`A tensor of shape ${formatShape(shape)} has no value to run with.`);
+  if (value.kind === 'gone') throw new Error(value.reason);
+  return value;
+}
+
+/** A node with a value, through which no gradient flows, needs nothing that lies behind it. */
+export function dropInputs(node: Node): void {
+  if (!gradientFlows(node.operation, node.inputs)) node.inputs = [];
 }
 
 const leafOperation: Operation = {
@@ -108,6 +164,15 @@ const leafOperation: Operation = {
   },
   lowering: { kind: 'leaf' },
 };
+
+/** What stands for another node, through which no gradient flows. */
+const detachOperation: Operation = { ...leafOperation, name: 'detach' };
+
+export function detachedNode(source: Node): Node {
+  const node = recordNode(detachOperation, [], source.shape, source.dtype);
+  node.source = source;
+  return node;
+}
 
 /** A node that holds a value, or (without one) waits for it as a placeholder or as an assignment. */
 export function leafNode(shape: Shape, dtype: DType, value?: Value): Node {
@@ -125,9 +190,11 @@ export function nextLeaf({
   inputShapes,
   inputDTypes,
   signature,
+  differentiable,
   owner,
 }: Node): Node {
-  return { id: nextId++, operation, inputs, shape, dtype, inputShapes, inputDTypes, signature, owner };
+  const id = nextId++;
+  return { id, operation, inputs, shape, dtype, inputShapes, inputDTypes, signature, differentiable, owner };
 }
 
 export function isLeaf(node: Entry): boolean {

@@ -1,14 +1,18 @@
 /** The handle that people hold: a node of the tape, and a few ways to ask for its value. */
-import { assign, forgetUpdate } from './assign.ts';
-import { checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
+/// <reference lib="esnext.disposable" preserve="true" />
+import { checkList, optionsOf, refuse } from './arguments.ts';
+import { assign, disposeNodes } from './assign.ts';
+import { checkDType, checkHolds, type DType, type NumberArray, referenceArray } from './dtype.ts';
 import { evaluate } from './evaluate.ts';
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
-import { type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
+import { shownTensor, type TensorJson, tensorJson } from './show.ts';
+import { detachedNode, type Entry, leafNode, type Node, type Operation, recordNode } from './tape.ts';
 
 export class Tensor {
-  /** The node on the tape; for those who read or extend the engine. `assign` alone moves a handle to another node. */
+  /** @internal The node on the tape. `assign` alone moves a handle to another node. */
   node: Node;
 
+  /** @internal `tensor` makes one. */
   constructor(node: Node) {
     this.node = node;
   }
@@ -45,9 +49,12 @@ export class Tensor {
     return (await this.data())[0];
   }
 
-  /** The same values, through which no gradient flows (PyTorch's `detach`). */
+  /**
+   * The same values, through which no gradient flows (PyTorch's `detach`). Once they are computed, what lies behind them
+   * is held no longer.
+   */
   detach(): Tensor {
-    return record(detachOperation, [this], this.shape, this.dtype);
+    return new Tensor(detachedNode(this.node));
   }
 
   /** Computes the tensor and keeps it on the device, so that later graphs start from it. */
@@ -56,16 +63,24 @@ export class Tensor {
     return this;
   }
 
-  /** Frees the memory that the value holds. Using the tensor afterwards is an error. */
+  /** Frees the memory that the value holds, on every device. Using the tensor afterwards is an error. */
   dispose(): void {
-    const { value } = this.node;
-    if (value?.kind === 'device') value.storage.release();
-    this.node.value = {
-      kind: 'gone',
-      reason: `This tensor of shape ${formatShape(this.shape)} was disposed of.`,
-    };
-    this.node.source = undefined;
-    forgetUpdate(this);
+    disposeNodes(this, `This tensor of shape ${formatShape(this.shape)} was disposed of.`);
+  }
+
+  /** Shape, dtype, and the values where they are known on the host: `Tensor f32[2] [1, 2]`. Computes nothing. */
+  toString(): string {
+    return shownTensor(this.node);
+  }
+
+  /** What `JSON.stringify` writes: shape, dtype, and `values` in order where they are known on the host. */
+  toJSON(): TensorJson {
+    return tensorJson(this.node);
+  }
+
+  /** What `console.log` prints in Node. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return shownTensor(this.node);
   }
 
   [Symbol.dispose](): void {
@@ -73,21 +88,21 @@ export class Tensor {
   }
 }
 
-const detachOperation: Operation = {
-  name: 'detach',
-  key: 'detach',
-  gradients: ['zero'],
-  reference: ([x]) => x,
-  lowering: {
-    kind: 'inline',
-    alias: true,
-    aligned: true,
-    cost: 0,
-    emit: (emitter, index) => emitter.input(0, index),
-  },
-};
+/** Throws unless all values are tensors; they come by the names of the arguments. */
+export function checkTensors(operation: string, values: Readonly<Record<string, unknown>>): void {
+  for (const name in values) {
+    if (!(values[name] instanceof Tensor)) refuse(operation, name, values[name], 'a tensor');
+  }
+}
 
-/** Records one use of an operation whose shapes have been checked. */
+/** Throws unless `values` is a list of tensors. */
+export function checkTensorList(operation: string, name: string, values: readonly unknown[]): void {
+  checkList(operation, name, values, 'tensors');
+  const wrong = values.findIndex((value) => !(value instanceof Tensor));
+  if (wrong >= 0) refuse(operation, `${name}[${wrong}]`, values[wrong], 'a tensor');
+}
+
+/** @internal Records one use of an operation whose shapes have been checked. */
 export function record(operation: Operation, inputs: readonly Tensor[], shape: Shape, dtype: DType): Tensor {
   return new Tensor(
     recordNode(
@@ -111,11 +126,12 @@ export function tensor(
   values: NestedNumbers | NumberArray,
   options: { readonly shape?: Shape; readonly dtype?: DType } = {},
 ): Tensor {
+  optionsOf('tensor', options, ['shape', 'dtype']);
   const flat: number[] = [];
-  const typed = ArrayBuffer.isView(values) ? values : undefined;
+  const typed = isNumberArray(values) ? values : undefined;
   const ownShape = typed ? [typed.length] : flatten(values as NestedNumbers, flat, 0);
-  const dtype = options.dtype ?? defaultDType(values);
-  const shape = options.shape ?? ownShape;
+  const { shape = ownShape, dtype = defaultDType(values) } = options;
+  checkDType('tensor', dtype);
   checkShape('tensor', shape);
   const source: ArrayLike<number> = typed ?? flat;
   if (sizeOf(shape) !== source.length) {
@@ -139,6 +155,7 @@ export function tensor(
 
 /** A leaf, which can be assigned later, that starts as a computed value (and takes no memory on the host for it). */
 export function state(initial: Tensor): Tensor {
+  checkTensors('state', { initial });
   const handle = new Tensor(leafNode(initial.shape, initial.dtype));
   handle.node.owner = new WeakRef(handle);
   assign(handle, initial);
@@ -153,15 +170,23 @@ function defaultDType(values: NestedNumbers | NumberArray): DType {
   return typeof first === 'boolean' ? 'bool' : 'f32';
 }
 
+/** A typed array of numbers: not of bigints, and no DataView. */
+function isNumberArray(values: unknown): values is NumberArray {
+  const bigints = values instanceof BigInt64Array || values instanceof BigUint64Array;
+  return ArrayBuffer.isView(values) && !(values instanceof DataView) && !bigints;
+}
+
 function flatten(values: NestedNumbers, out: number[], depth: number): number[] {
   if (typeof values === 'number' || typeof values === 'boolean') {
     out.push(Number(values));
     return [];
   }
   if (!Array.isArray(values)) {
-    throw new TypeError(`tensor: expected numbers, nested lists or a typed array, got ${typeof values}.`);
+    const expectedValues =
+      'numbers, nested lists or a typed array of numbers (convert bigints and bytes first)';
+    refuse('tensor', depth === 0 ? 'values' : 'an entry of values', values, expectedValues);
   }
-  const shapes = values.map((value: NestedNumbers) => flatten(value, out, depth + 1));
+  const shapes = Array.from(values, (value: NestedNumbers) => flatten(value, out, depth + 1));
   const ragged = shapes.find((shape) => shape.join() !== shapes[0].join());
   if (ragged) {
     throw new ShapeError(
@@ -173,17 +198,22 @@ function flatten(values: NestedNumbers, out: number[], depth: number): number[] 
 
 /** One value everywhere (PyTorch's `full`). The number is part of the graph's structure: use `tensor` for what varies. */
 export function full(shape: Shape, value: number, dtype: DType = 'f32'): Tensor {
-  checkShape('full', shape);
-  checkHolds('full', value, dtype);
-  return record(fullOperation(value), [], [...shape], dtype);
+  return filled('full', shape, value, dtype);
 }
 
 export function zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
-  return full(shape, 0, dtype);
+  return filled('zeros', shape, 0, dtype);
 }
 
 export function ones(shape: Shape, dtype: DType = 'f32'): Tensor {
-  return full(shape, 1, dtype);
+  return filled('ones', shape, 1, dtype);
+}
+
+function filled(name: string, shape: Shape, value: number, dtype: DType): Tensor {
+  checkDType(name, dtype);
+  checkShape(name, shape);
+  checkHolds(name, value, dtype);
+  return record(fullOperation(value), [], [...shape], dtype);
 }
 
 function fullOperation(value: number): Operation {
@@ -199,6 +229,7 @@ function fullOperation(value: number): Operation {
 
 /** 0, 1, ..., count - 1. */
 export function arange(count: number, dtype: DType = 'f32'): Tensor {
+  checkDType('arange', dtype);
   checkShape('arange', [count]);
   checkHolds('arange', Math.max(count - 1, 0), dtype);
   return record(arangeOperation, [], [count], dtype);

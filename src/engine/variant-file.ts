@@ -5,11 +5,12 @@
  * whole; of two that write at once one may lose its additions, which are then measured again.
  */
 import { randomBytes } from 'node:crypto';
+
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { makeFolder } from './make-folder.ts';
 import type { VariantStore, VariantsByKey } from './run/gpu/variants.ts';
+import { cacheFolder } from './user-folders.ts';
 
 /** To be raised, with the file's name, when the file's form or the meaning of its keys changes. */
 const format = 1;
@@ -115,15 +116,4 @@ function removeIfThere(path: string): void {
 export function variantFilePath(): string | undefined {
   const folder = cacheFolder();
   return folder && join(folder, 'regrad', `variants-v${format}.json`);
-}
-
-function cacheFolder(): string | undefined {
-  const { XDG_CACHE_HOME = '', LOCALAPPDATA } = process.env;
-  if (isAbsolute(XDG_CACHE_HOME)) return XDG_CACHE_HOME;
-  if (process.platform === 'win32' && LOCALAPPDATA) return LOCALAPPDATA;
-  try {
-    return join(homedir(), process.platform === 'darwin' ? join('Library', 'Caches') : '.cache');
-  } catch {
-    return undefined;
-  }
 }

@@ -37,8 +37,12 @@ export function buildModel(spec: ModelSpec, generator: Generator): Module {
     throw new Error(`The model, a ${spec.family}, is described without ${missing.join(', ')}.`);
   }
   checkExtent(spec);
-  if (spec.family === 'resnet') return resnet(spec, generator);
-  return spec.family === 'vgg' ? vgg(spec, generator) : mlp(spec, generator);
+  if (spec.family === 'resnet') return resnet(fieldsOf(spec), generator);
+  return spec.family === 'vgg' ? vgg(fieldsOf(spec), generator) : mlp(fieldsOf(spec), generator);
+}
+
+function fieldsOf<Spec extends ModelSpec>({ family, ...fields }: Spec): Omit<Spec, 'family'> {
+  return fields;
 }
 
 /** The most that a model may have: beyond it lies no machine, but a slip of the hand. */

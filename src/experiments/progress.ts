@@ -1,5 +1,6 @@
 /** How far a long task is and when it will end: a bar in a terminal, a plain line now and then elsewhere. */
 import { SingleBar } from 'cli-progress';
+import { barLine } from './bar-line.ts';
 
 export interface Progress {
   /** `done` of the total are done; `note` is shown behind the numbers. */
@@ -16,7 +17,7 @@ export interface ProgressOptions {
   /** What was done before, when a task is resumed: it does not count towards the speed. */
   start?: number;
   /** Where to write: standard error, so that standard output stays clean for results. */
-  stream?: NodeJS.WritableStream & { isTTY?: boolean };
+  stream?: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   /** Seconds between two plain lines. */
   interval?: number;
   /** The clock in milliseconds, for tests. */
@@ -59,19 +60,20 @@ export function showCompiling({
 
 function createBar(options: ProgressOptions): Progress {
   const { total, label, start = 0, stream = process.stderr, environment = process.env } = options;
-  const bar = environment.NO_COLOR ? '{bar}' : '\u001b[36m{bar}\u001b[39m';
   const display = new SingleBar({
     stream,
-    format: `{label} ${bar} {value}/{total}{left}{note}`,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    barsize: 24,
-    // A long line is cut at the terminal's edge, and an interrupt is the training loop's business, not the bar's.
+    // What a task says of itself counts more than the time that it will take.
+    format: (_, { progress, value }, { left, note }) =>
+      barLine({
+        ...{ label, share: progress, text: `${value}/${total}${note}${left}` },
+        ...{ columns: stream.columns ?? 80, colored: !environment.NO_COLOR },
+      }),
+    // The terminal's own wrapping stays on, and an interrupt is the training loop's business, not the bar's.
     linewrap: true,
     gracefulExit: false,
   });
   const timeLeft = createEstimate(options);
-  const payload = (done: number, note = '') => ({ label, left: behind(timeLeft(done)), note: behind(note) });
+  const payload = (done: number, note = '') => ({ left: behind(timeLeft(done)), note: behind(note) });
   display.start(total, start, payload(start));
   return {
     update: (done, note) => display.update(done, payload(done, note)),

@@ -71,7 +71,8 @@ export async function reproductionReport(plan: ReproductionPlan, records: Record
 
 function selectionText({ selection }: ReproductionPlan): string {
   return selection === 'held-out'
-    ? 'Checkpoints are selected on training images held out, and tested on the official test images.'
+    ? 'Checkpoints are selected on training images held out, and tested on the official test images; the official code does so on ' +
+        'CIFAR-100, and the reverse on CIFAR-10.'
     : 'Checkpoints are selected and tested as by the released code: on CIFAR-10 the official test images select, and training ' +
         'images held out are tested on.';
 }

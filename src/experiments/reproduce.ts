@@ -5,7 +5,7 @@ import { figure1 } from './paper/figure-1.ts';
 import { grafting } from './paper/grafting.ts';
 import { largeMicroBatch } from './paper/large-micro-batch.ts';
 import { mainTable } from './paper/main-table.ts';
-import { batchesOf } from './paper/rows-table.ts';
+import { rowConfig } from './paper/row-config.ts';
 import { sampleMicroBatch } from './paper/sample-micro-batch.ts';
 import { type Scale, type Setting, settingsOf } from './paper/settings.ts';
 import type { PlannedRun, PlannedSetting, ReproductionPlan } from './run-plan.ts';
@@ -84,7 +84,10 @@ function withSteps(setting: Setting, steps = setting.steps): Setting {
   return { ...setting, steps, evaluateEvery };
 }
 
-/** A plan with the experiments of an earlier one that it does not have itself. Throws a sentence if they cannot be told of together. */
+/**
+ * A plan with all that an earlier one has: experiments, settings, rows and seeds. Throws a sentence if they cannot be told of
+ * together, as with other updates for the same setting.
+ */
 export function mergedPlan(
   plan: ReproductionPlan,
   earlier: ReproductionPlan,
@@ -96,10 +99,68 @@ export function mergedPlan(
         `folder for the ${plan.scale} scale with selection ${plan.selection}.`,
     );
   }
-  const own = new Set(plan.experiments.map(({ id }) => id));
-  const all = [...plan.experiments, ...earlier.experiments.filter(({ id }) => !own.has(id))];
+  const settings = (of: ReproductionPlan) => of.experiments.flatMap((each) => each.settings);
+  for (const { setting } of settings(plan)) {
+    const known = settings(earlier).find((each) => each.setting.name === setting.name);
+    if (known) refuseOther(setting.name, known.setting, setting, folder);
+  }
+  const all = merged(
+    [...earlier.experiments, ...plan.experiments],
+    ({ id }) => id,
+    (before, now) => ({
+      ...now,
+      settings: merged(
+        [...before.settings, ...now.settings],
+        ({ setting }) => setting.name,
+        (old, fresh) => ({
+          ...fresh,
+          rows: merged(
+            [...old.rows, ...fresh.rows],
+            ({ row }) => row.name,
+            (first, second) => {
+              refuseOther(`${fresh.setting.name}, ${second.row.name}`, first.row, second.row, folder);
+              const runs = merged(
+                [...first.runs, ...second.runs],
+                ({ seed }) => seed,
+                (_, run) => run,
+              );
+              return { ...second, runs: runs.sort((a, b) => a.seed - b.seed) };
+            },
+          ),
+        }),
+      ),
+    }),
+  );
   const order = Object.keys(experiments);
   return { ...plan, experiments: all.sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id)) };
+}
+
+/** Parts of the same key made one, each where the first of them was. */
+function merged<Part>(
+  parts: readonly Part[],
+  keyOf: (part: Part) => unknown,
+  merge: (before: Part, now: Part) => Part,
+): Part[] {
+  const byKey = new Map<unknown, Part>();
+  for (const part of parts) {
+    const before = byKey.get(keyOf(part));
+    byKey.set(keyOf(part), before === undefined ? part : merge(before, part));
+  }
+  return [...byKey.values()];
+}
+
+/** Throws unless all that `now` says is said by `before`, which may come from a file. */
+function refuseOther(what: string, before: object, now: object, folder: string): void {
+  const old: Readonly<Record<string, unknown>> = { ...before };
+  const text = (value: unknown) => JSON.stringify(value) ?? 'none';
+  const differing = Object.entries(now).filter(
+    ([key, value]) => key !== 'official' && text(old[key]) !== text(value),
+  );
+  if (differing.length === 0) return;
+  const told = differing.map(([key, value]) => `${key} ${text(old[key])}, not ${text(value)}`);
+  throw new Error(
+    `${folder} holds a report of ${what} with ${told.join('; ')}. It is kept: give --out another folder.`,
+  );
 }
 
 function plannedRun(
@@ -118,25 +179,10 @@ function plannedRun(
   const recording = source && plannedRun(source, rows, setting, seed, options);
   const config = resolveConfig(
     {
-      method: row.method,
-      learningRate: row.learningRate,
-      lambda: row.lambda,
-      ...batchesOf(row, setting),
+      ...rowConfig(row, setting),
       norms: recording && { run: runFolder(options.root, recording.config), hold: setting.holdNorms },
-      // Whether or not grafting is asked for: a run is the same for every experiment.
-      recordNormsEvery: row.method === 'SB' ? setting.holdNorms : null,
-      model: setting.model,
-      data: setting.data,
       selection: options.selection,
-      trainImages: setting.trainImages,
-      validationImages: setting.validationImages,
-      testImages: setting.testImages,
-      augment: setting.augment,
-      lastBatch: setting.lastBatch,
-      steps: setting.steps,
       seed,
-      evaluateEvery: setting.evaluateEvery,
-      measureBatches: setting.measureBatches,
     },
     `${row.name} in ${setting.name}`,
   );

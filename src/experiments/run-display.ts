@@ -1,5 +1,6 @@
 /** What a person sees while many runs go on: how far all of them are, how far each, and a line for each that ends. */
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { barLine } from './bar-line.ts';
 import { formatSeconds } from './progress.ts';
 import type { PlannedRun } from './run-plan.ts';
 import type { RunOutcome, RunProgress } from './runner.ts';
@@ -16,7 +17,7 @@ export interface RunDisplayOptions {
   readonly runs: readonly PlannedRun[];
   /** Seconds that a run was estimated to take: what it counts in the whole. */
   readonly weight: (run: PlannedRun) => number;
-  readonly stream?: NodeJS.WritableStream & { isTTY?: boolean };
+  readonly stream?: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   /** Seconds between two plain lines. */
   readonly interval?: number;
   readonly now?: () => number;
@@ -68,7 +69,7 @@ export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
     if (!last) return `${run.label}: starting`;
     if (!from) return `${run.label}: ${last.step}/${last.steps} · first update, and compiling`;
     const note = last.note === '' ? '' : ` · ${last.note}`;
-    return `${run.label}: ${last.step}/${last.steps}${timeLeft(last.step, last.steps, from)}${note}`;
+    return `${run.label}: ${last.step}/${last.steps}${note}${timeLeft(last.step, last.steps, from)}`;
   };
 
   const bars = stream.isTTY && environment.TERM !== 'dumb' ? createBars(stream, environment) : undefined;
@@ -129,16 +130,16 @@ export function createRunDisplay(options: RunDisplayOptions): RunDisplay {
 }
 
 function createBars(
-  stream: NodeJS.WritableStream,
+  stream: NodeJS.WritableStream & { columns?: number },
   environment: Record<string, string | undefined>,
 ): MultiBar {
-  const bar = environment.NO_COLOR ? '{bar}' : '\u001b[36m{bar}\u001b[39m';
   return new MultiBar({
     stream,
-    format: `${bar} {text}`,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    barsize: 24,
+    format: (_, { progress }, { text }) =>
+      barLine({
+        ...{ label: '', share: progress, text },
+        ...{ columns: stream.columns ?? 80, colored: !environment.NO_COLOR },
+      }),
     linewrap: true,
     clearOnComplete: true,
     gracefulExit: false,

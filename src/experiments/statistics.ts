@@ -40,6 +40,17 @@ export function pairedDifference(a: readonly number[], b: readonly number[]): Es
   return estimate(a.map((value, i) => value - b[i]));
 }
 
+/**
+ * mean(a) - mean(b) of independent values, with its 95 % interval by Student's t; the degrees of freedom are those of the
+ * shorter list, which never makes it narrower than Welch's. Infinite if a list has fewer than two values.
+ */
+export function differenceOfMeans(a: readonly number[], b: readonly number[]): Estimate {
+  const n = Math.min(a.length, b.length);
+  const t = studentT[Math.min(n - 1, studentT.length) - 1];
+  const error = Math.sqrt(deviation(a) ** 2 / a.length + deviation(b) ** 2 / b.length);
+  return { mean: mean(a) - mean(b), halfWidth: n < 2 ? Infinity : t * error, n };
+}
+
 export type Verdict = 'holds' | 'does not hold' | 'not decidable';
 
 /** Whether the estimated quantity is above the bound: decided only when the 95 % interval lies on one side of it. */

@@ -47,7 +47,10 @@ export async function planSweep(path: string): Promise<{ plan: SweepPlan; runs: 
     { where: `${path}, base`, values: base },
   ];
   checkCount(path, [list, ...Object.values(grid), seeds]);
-  const changes = combinationsOf(path, grid, list);
+  // The same value may be written in several ways, as 1e-3 and 0.001.
+  const changes = distinctBy(combinationsOf(path, grid, list), ({ values }) =>
+    JSON.stringify(Object.entries(values).sort()),
+  );
   if (changes.length === 1) {
     throw new Error(
       `${path}: there is one combination only; give grid or list with more, or use regrad train.`,
@@ -60,7 +63,7 @@ export async function planSweep(path: string): Promise<{ plan: SweepPlan; runs: 
     const label = keys.flatMap((key, at) => (shown[at] === '' ? [] : [`${key} ${shown[at]}`])).join(', ');
     return {
       values: shown,
-      runs: seeds.map((seed) => {
+      runs: [...new Set(seeds)].map((seed) => {
         const config: RunConfig = configFrom([
           ...sources,
           ...own,
@@ -114,6 +117,11 @@ function combinationsOf(
       ),
     items,
   );
+}
+
+/** The first of those with equal keys. */
+function distinctBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[] {
+  return [...new Map([...items].reverse().map((item) => [keyOf(item), item])).values()].reverse();
 }
 
 /** `a.b` and v as { a: { b: v } }. */

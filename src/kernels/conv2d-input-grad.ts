@@ -6,6 +6,7 @@ import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemmPlan } from './gemm.ts';
 import { grid, linearMain } from './kernel.ts';
+import { type JoinedSums, joinedMatrices } from './long-sums.ts';
 import { inParts, storeParts } from './parts.ts';
 import { quadGrid, quadTile, quadTiles } from './quads.ts';
 
@@ -97,7 +98,9 @@ fn storeRow(group: u32, c: u32, to: Pixels, row: vec4f) {
  * 8 pixels of one phase × 8 channels c in four 4 × 4 matrices, 4 channels k at a time, over its phase's r, s.
  * `ragged`: K / groups is no multiple of 4.
  */
-const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
+const direct = (ragged: boolean, sums: JoinedSums, epilogue: Epilogue) => /* wgsl */ `
+${declarations(epilogue)}
+${sums.declarations}
 const ragged = ${ragged};
 
 ${phases}
@@ -174,6 +177,7 @@ ${linearMain}
   var out01 = mat4x4f();
   var out10 = mat4x4f();
   var out11 = mat4x4f();
+  ${sums.totals}
   var r = taps.r.x;
   var s = taps.s.x;
   var up = taps.up;
@@ -211,7 +215,9 @@ ${linearMain}
         up -= taps.nextUp;
       }
     }
+    ${sums.join('step')}
   }
+  ${sums.finish}
   storeRows(group, c, pixels0, out00);
   storeRows(group, c + 4u, pixels0, out01);
   storeRows(group, c, pixels1, out10);
@@ -235,7 +241,11 @@ export const conv2dInputGradFamily: Family<Conv2dSizes> = {
         const workgroups = grid(pixelBlocks * Math.ceil(c / groups / 8) * groups);
         return conv2dKernel(
           'conv2dInputGrad.direct',
-          direct((sizes.k / sizes.groups) % 4 !== 0, epilogue),
+          direct(
+            (sizes.k / sizes.groups) % 4 !== 0,
+            joinedMatrices((sizes.k / sizes.groups) * sizes.r * sizes.s),
+            epilogue,
+          ),
           workgroups,
           sizes,
           epilogue,
@@ -245,9 +255,10 @@ export const conv2dInputGradFamily: Family<Conv2dSizes> = {
     quads: {
       needs: 'subgroups',
       kernel: (sizes, epilogue = storeResults) => {
-        const { n, c, h, w, k, stride, groups } = sizes;
+        const { n, c, h, w, k, r, s, stride, groups } = sizes;
         const pixels = n * Math.ceil(h / stride[0]) * Math.ceil(w / stride[1]);
-        const tile = quadTile(c / groups, pixels, Math.ceil(k / groups / 4) % 2 === 0);
+        const even = Math.ceil(k / groups / 4) % 2 === 0;
+        const tile = quadTile(c / groups, pixels, even, (k / groups) * r * s);
         const source = conv2dInputGradQuads(declarations(epilogue) + phases, tile, (k / groups) % 4 !== 0);
         const workgroups = quadGrid(quadTiles(c / groups, pixels, groups * stride[0] * stride[1], tile));
         return conv2dKernel('conv2dInputGrad.quads', source, workgroups, sizes, epilogue);

@@ -6,6 +6,7 @@ import { type Epilogue, storeResults } from './epilogue.ts';
 import type { Family } from './family.ts';
 import { gemmPlan } from './gemm.ts';
 import { grid, workgroupSize } from './kernel.ts';
+import { isLong, type JoinedSums, joinedMatrices } from './long-sums.ts';
 import { inParts, storeParts } from './parts.ts';
 import { quadGrid, quadParts, quadTile, quadTiles } from './quads.ts';
 
@@ -55,7 +56,9 @@ const directSize = 8;
  * the image's edges exclude is the same for all n. One flat loop over (n, p, q), as in `conv2d`.
  * `ragged`: N is no multiple of 4.
  */
-const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
+const direct = (ragged: boolean, sums: JoinedSums, epilogue: Epilogue) => /* wgsl */ `
+${declarations(epilogue)}
+${sums.declarations}
 const ragged = ${ragged};
 
 // n, or the last one there is, so that every load stays within its bounds.
@@ -129,6 +132,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var out01 = mat4x4f();
   var out10 = mat4x4f();
   var out11 = mat4x4f();
+  ${sums.totals}
   var n = 0u;
   var P = 0u;
   var Q = 0u;
@@ -161,7 +165,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         n += 4u;
       }
     }
+    ${sums.join('step')}
   }
+  ${sums.finish}
   storeRows(group, k, crs, out00);
   storeRows(group, k, crs + 4u, out01);
   storeRows(group, k + 4u, crs, out10);
@@ -184,7 +190,7 @@ export const conv2dWeightGradFamily: Family<Conv2dSizes> = {
         const workgroups = grid(Math.ceil(blocks / directSize) * workgroupSize);
         return conv2dKernel(
           'conv2dWeightGrad.direct',
-          direct(sizes.n % 4 !== 0, epilogue),
+          direct(sizes.n % 4 !== 0, joinedMatrices(sizes.n * sizes.p * sizes.q), epilogue),
           workgroups,
           sizes,
           epilogue,
@@ -196,11 +202,12 @@ export const conv2dWeightGradFamily: Family<Conv2dSizes> = {
       kernel: (sizes, epilogue = storeResults) => {
         const { n, c, k, r, s, p, q, groups } = sizes;
         const [m, weights] = [k / groups, (c / groups) * r * s];
-        const tile = quadTile(m, weights, (Math.ceil(n / 4) * p * q) % 2 === 0);
+        const tile = quadTile(m, weights, (Math.ceil(n / 4) * p * q) % 2 === 0, n * p * q);
         const tiles = quadTiles(m, weights, groups, tile);
         const parts = quadParts(tiles, Math.ceil(n / 4) * p * q);
         const end = parts > 1 ? storeParts(parts) : epilogue;
-        const source = conv2dWeightGradQuads(declarations(end), tile, n % 4 !== 0, parts);
+        const partTile = { ...tile, long: isLong((n * p * q) / parts) };
+        const source = conv2dWeightGradQuads(declarations(end), partTile, n % 4 !== 0, parts);
         const workgroups = quadGrid(tiles * parts);
         return {
           ...conv2dKernel('conv2dWeightGrad.quads', source, workgroups, sizes, end),

@@ -5,6 +5,7 @@ import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
 import { about, type Family } from './family.ts';
 import { gemmPlan } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
+import { type JoinedSums, joinedMatrices } from './long-sums.ts';
 import { inParts, storeParts } from './parts.ts';
 import { quadGrid, quadTile, quadTiles } from './quads.ts';
 
@@ -110,7 +111,9 @@ fn storeRow(group: u32, k: u32, i: u32, to: vec4u, row: vec4f) {
  * One flat loop over (r, s, c): a software adapter copies every sum on entering a loop.
  * `ragged`: C / groups is no multiple of 4.
  */
-const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
+const direct = (ragged: boolean, sums: JoinedSums, epilogue: Epilogue) => /* wgsl */ `
+${declarations(epilogue)}
+${sums.declarations}
 const ragged = ${ragged};
 
 // c, or the last one there is, so that every load stays within its bounds.
@@ -180,6 +183,7 @@ ${linearMain}
   var out01 = mat4x4f();
   var out10 = mat4x4f();
   var out11 = mat4x4f();
+  ${sums.totals}
   var r = 0u;
   var s = 0u;
   var c = 0u;
@@ -213,7 +217,9 @@ ${linearMain}
         r++;
       }
     }
+    ${sums.join('step')}
   }
+  ${sums.finish}
   storeRows(group, k, pixel, pixels0.output, out00);
   storeRows(group, k + 4u, pixel, pixels0.output, out01);
   storeRows(group, k, pixel + 4u, pixels1.output, out10);
@@ -235,7 +241,11 @@ export const conv2dFamily: Family<Conv2dSizes> = {
         const workgroups = grid(Math.ceil((n * p * q) / 8) * Math.ceil(k / groups / 8) * groups);
         return conv2dKernel(
           'conv2d.direct',
-          direct((sizes.c / sizes.groups) % 4 !== 0, epilogue),
+          direct(
+            (sizes.c / sizes.groups) % 4 !== 0,
+            joinedMatrices((sizes.c / sizes.groups) * sizes.r * sizes.s),
+            epilogue,
+          ),
           workgroups,
           sizes,
           epilogue,
@@ -246,7 +256,12 @@ export const conv2dFamily: Family<Conv2dSizes> = {
       needs: 'subgroups',
       kernel: (sizes, epilogue = storeResults) => {
         const { n, c, k, r, s, p, q, groups } = sizes;
-        const tile = quadTile(k / groups, n * p * q, (r * s * Math.ceil(c / groups / 4)) % 2 === 0);
+        const tile = quadTile(
+          k / groups,
+          n * p * q,
+          (r * s * Math.ceil(c / groups / 4)) % 2 === 0,
+          (c / groups) * r * s,
+        );
         const source = conv2dQuads(declarations(epilogue), tile, (c / groups) % 4 !== 0);
         const workgroups = quadGrid(quadTiles(k / groups, n * p * q, groups, tile));
         return conv2dKernel('conv2d.quads', source, workgroups, sizes, epilogue);

@@ -6,10 +6,11 @@
 import type { Conv2dSizes } from './conv2d.ts';
 import { greatestDivisor, mostTaps } from './conv2d-input-grad-tiled.ts';
 import { linearMain } from './kernel.ts';
+import { joinedSums } from './long-sums.ts';
 
 /** Whether these kernels serve a convolution: with many outputs for each input channel there are matrices again. */
-export const isDepthwise = ({ c, k, s, groups }: Conv2dSizes): boolean =>
-  c === groups && k <= 4 * groups && s <= 16;
+export const isDepthwise = ({ c, k, r, s, groups }: Conv2dSizes): boolean =>
+  c === groups && k <= 4 * groups && Math.max(r, s) <= 16;
 
 /** Neighbours that an invocation takes from a row of so many: as few rounds as may be, little beyond the end. */
 function neighbours(row: number): number {
@@ -163,15 +164,21 @@ export function depthwiseParts({ n, k, r, p, q }: Conv2dSizes): number {
  * memory belong to neighbouring invocations.
  */
 export function depthwiseWeightGrad(declarations: string, sizes: Conv2dSizes, parts: number): string {
-  const { s, q, stride, dilation } = sizes;
+  const { n, p, q, s, stride, dilation } = sizes;
   const size = neighbours(q);
   const overlap = { neighbours: size, taps: s, stride: stride[1], dilation: dilation[1] };
+  const joined = joinedSums(
+    'f32',
+    numbers(s).map((tap) => `sum${tap}`),
+    { all: n * p * q, round: size },
+  );
   const products = (j: number) => {
     const sums = numbers(s).map((tap) => `sum${tap} += value * at${meeting(overlap, j, tap)};`);
     const guard = j === 0 || q % size === 0 ? '' : `if (Q + ${j}u < p.Q) `;
     return `${guard}{ let value = g[start + ${j}u]; ${sums.join(' ')} }`;
   };
   return /* wgsl */ `${declarations}
+${joined.declarations}
 ${loading('x', 'W')}
 ${linearMain}
   let parts = ${parts > 1 ? 'p.parts' : '1u'};
@@ -189,6 +196,7 @@ ${linearMain}
   var P = part / rounds % p.P;
   var Q = part % rounds * ${size}u;
   ${zeros(s)}
+  ${joined.totals}
   for (var round = part; round < p.N * p.P * rounds; round += parts) {
     let h = P * p.strideH + r * p.dilationH - p.paddingH;
     let inside = h < p.H;
@@ -208,7 +216,9 @@ ${linearMain}
       P -= p.P;
       n++;
     }
+    ${joined.join('round / parts')}
   }
+  ${joined.finish}
   let to = (part * p.K * p.R + filterRow) * p.S;
   ${numbers(s)
     .map((tap) => `put(to + ${tap}u, sum${tap});`)

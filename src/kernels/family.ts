@@ -9,7 +9,7 @@ export interface Variant<Sizes> {
   /** Whether it can serve these sizes, and might be the fastest for them. Absent: always. */
   readonly fits?: (sizes: Sizes) => boolean;
   /** A feature that the device must have. */
-  readonly needs?: GPUFeatureName;
+  readonly needs?: string;
   readonly kernel: (sizes: Sizes, epilogue?: Epilogue) => Kernel;
 }
 

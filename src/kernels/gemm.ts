@@ -1,4 +1,5 @@
 import { grid, workgroupSize } from './kernel.ts';
+import { joinedSums } from './long-sums.ts';
 
 /** Outputs of a workgroup, which 16 × 16 invocations share, and how many steps of k it holds at a time. */
 export interface GemmTile {
@@ -12,6 +13,8 @@ export interface GemmPlan {
   readonly tile: GemmTile;
   /** Into how many parts its sums are cut: `Kernel.parts`. */
   readonly parts: number;
+  /** Terms of a sum. */
+  readonly terms: number;
   readonly workgroups: [number, number, number];
 }
 
@@ -42,7 +45,7 @@ const invocations = 256;
  * - `fn loadB(columns: Columns, k: u32) -> vec4f`: likewise;
  * - `fn store(batch: u32, part: u32, m: u32, n: u32, row: vec4f)`: output[m, n .. n + 3], guarding M and N.
  */
-export function gemm({ tile, parts }: GemmPlan, layout: GemmLayout, operation: string): string {
+export function gemm({ tile, parts, terms }: GemmPlan, layout: GemmLayout, operation: string): string {
   const { rows, columns, depth } = tile;
   const a = operand('A', rows, depth, layout.aAlongK);
   const b = operand('B', columns, depth, layout.bAlongK);
@@ -53,7 +56,9 @@ export function gemm({ tile, parts }: GemmPlan, layout: GemmLayout, operation: s
       return `${sum} = fma(vec4f(A${row >> 2}[${row % 4}]), B${four}, ${sum});`;
     }),
   );
+  const joined = joinedSums('vec4f', sums, { all: terms, round: depth });
   return /* wgsl */ `${operation}
+${joined.declarations}
 // [2 tiles × k][groups of four rows or columns]
 var<workgroup> tileA: array<array<vec4f, ${rows / 4}>, ${depth * 2}>;
 var<workgroup> tileB: array<array<vec4f, ${columns / 4}>, ${depth * 2}>;
@@ -85,6 +90,7 @@ fn main(
   ${a.places('rowsAt(batch, firstM')}
   ${b.places('columnsAt(batch, firstN')}
   ${sums.map((sum) => `var ${sum} = vec4f();`).join('\n  ')}
+  ${joined.totals}
   for (var round = 0u; round <= rounds; round++) {
     if (round < rounds) {
       let k = firstK + round * ${depth}u;
@@ -107,6 +113,7 @@ fn main(
         )
         .join('\n      ')}
     }
+    ${joined.join('round')}
     }
     if (round < rounds) {
       ${a.keep('round % 2u')}
@@ -114,6 +121,8 @@ fn main(
     }
     workgroupBarrier();
   }
+
+  ${joined.finish}
 
   // In a loop, so that what the epilogue does is compiled once.
   var results = array(${sums.join(', ')});
@@ -202,7 +211,13 @@ export function gemmPlan(m: number, n: number, k: number, batches: number): Gemm
     const parts = Math.max(1, Math.floor(Math.min(busy / tiles, k / fewest)));
     const count = tiles * parts;
     const depth = rows + columns === 128 ? 16 : 8;
-    return { tile: { rows, columns, depth }, parts, workgroups: grid(count * workgroupSize), count };
+    return {
+      tile: { rows, columns, depth },
+      parts,
+      terms: k,
+      workgroups: grid(count * workgroupSize),
+      count,
+    };
   };
   const large = plan(side(m), side(n));
   return large.count >= busy / 2 ? large : plan(64, 64);

@@ -5,7 +5,11 @@
  * adapter makes of them: themselves or zero, as operands, results and on the way.
  */
 
+import { joining } from './long-sums.ts';
+
 const library: Record<string, string> = {
+  join: joining('f32'),
+
   // A constant NaN or infinity is refused by WGSL, a variable's bits are not.
   nanValue: /* wgsl */ `
 fn nanValue() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }`,

@@ -2,6 +2,7 @@ import { type Epilogue, storeResults, withEpilogue } from './epilogue.ts';
 import { about, type Family } from './family.ts';
 import { gemmPlan } from './gemm.ts';
 import { grid, type Kernel, linearMain } from './kernel.ts';
+import { isLong, type JoinedSums, joinedMatrices } from './long-sums.ts';
 import { matmulQuads } from './matmul-quads.ts';
 import { matmulTiled, matmulVectors } from './matmul-tiled.ts';
 import { inParts, storeParts } from './parts.ts';
@@ -42,7 +43,9 @@ ${epilogue.declarations(2)}
  * adapter some ten multiplications: 64 loads serve 256 products here.
  * `ragged`: K is no multiple of 4. A constant, because the check costs a third of the speed.
  */
-const direct = (ragged: boolean, epilogue: Epilogue) => /* wgsl */ `${declarations(epilogue)}
+const direct = (ragged: boolean, sums: JoinedSums, epilogue: Epilogue) => /* wgsl */ `
+${declarations(epilogue)}
+${sums.declarations}
 const ragged = ${ragged};
 
 // k, or the last one there is, so that every load stays within its bounds.
@@ -121,6 +124,7 @@ ${linearMain}
   var out01 = mat4x4f();
   var out10 = mat4x4f();
   var out11 = mat4x4f();
+  ${sums.totals}
   for (var k = 0u; k < p.K; k += 4u) {
     let A0 = blockA(rows0, k);
     let A1 = blockA(rows1, k);
@@ -130,7 +134,9 @@ ${linearMain}
     out01 += B1 * A0;
     out10 += B0 * A1;
     out11 += B1 * A1;
+    ${sums.join('k / 4u')}
   }
+  ${sums.finish}
   storeRows(batch, m, n, out00);
   storeRows(batch, m, n + 4u, out01);
   storeRows(batch, m + 4u, n, out10);
@@ -168,18 +174,25 @@ export const matmulFamily: Family<MatmulSizes> = {
       kernel: (sizes, epilogue = storeResults) => {
         const { batch, m, n, k } = sizes;
         const workgroups = grid(batch * Math.ceil(m / 8) * Math.ceil(n / 8));
-        return kernel('direct', direct(k % 4 !== 0, epilogue), workgroups, sizes, epilogue);
+        return kernel(
+          'direct',
+          direct(k % 4 !== 0, joinedMatrices(k), epilogue),
+          workgroups,
+          sizes,
+          epilogue,
+        );
       },
     },
     quads: {
       needs: 'subgroups',
       kernel: (sizes, epilogue = storeResults) => {
         const { batch, m, n, k } = sizes;
-        const tile = quadTile(m, n, Math.ceil(k / 4) % 2 === 0);
+        const tile = quadTile(m, n, Math.ceil(k / 4) % 2 === 0, k);
         const tiles = quadTiles(m, n, batch, tile);
         const parts = quadParts(tiles, Math.ceil(k / 4));
         const end = parts > 1 ? storeParts(parts) : epilogue;
-        const source = matmulQuads(declarations(end), tile, k % 4 !== 0, parts);
+        const partTile = { ...tile, long: isLong(k / parts) };
+        const source = matmulQuads(declarations(end), partTile, k % 4 !== 0, parts);
         return { ...kernel('quads', source, quadGrid(tiles * parts), sizes, end), ...inParts(parts) };
       },
     },

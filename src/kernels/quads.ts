@@ -1,4 +1,5 @@
 import { grid, workgroupSize } from './kernel.ts';
+import { blockLength, isLong, joinInto, joining } from './long-sums.ts';
 
 /** Outputs of a quad of invocations, and how it goes through their sums. */
 export interface QuadTile {
@@ -7,6 +8,8 @@ export interface QuadTile {
   readonly sixteens: 1 | 2;
   /** Steps of the sum, of 4 values of k each, in a round of the loop. */
   readonly steps: 1 | 2;
+  /** Whether the sums, or parts of them, have many terms: see `long-sums.ts`. */
+  readonly long: boolean;
 }
 
 /** Invocations in a workgroup. Few, because often there are few in all, to be shared between cores. */
@@ -30,7 +33,7 @@ const size = 16;
  * - `fn store(batch: u32, m: u32, n: u32, columns: Columns, row: vec4f)`: output[m, n .. n + 3] of the batch
  *   `part · batches + batch`, guarding M and N.
  */
-export function quads({ rows, sixteens, steps }: QuadTile, operation: string): string {
+export function quads({ rows, sixteens, steps, long }: QuadTile, operation: string): string {
   const fours = numbers(rows / 4);
   const columns = numbers(sixteens);
   const positions = numbers(steps);
@@ -42,10 +45,15 @@ export function quads({ rows, sixteens, steps }: QuadTile, operation: string): s
     });
     return `{ ${[...broadcasts, ...additions].join(' ')} }`;
   };
+  const joinAll = /* wgsl */ `if (round % ${blockLength}u == ${blockLength - 1}u) {
+      for (var j = 0u; j < ${rows * sixteens}u; j++) ${joinInto('totals[j]', 'sums[j]')}
+    }`;
+  const sumAt = (at: string) => (long ? `totals[${at}] + sums[${at}]` : `sums[${at}]`);
   return /* wgsl */ `enable subgroups;
 // The four of a quad always go the same way.
 diagnostic(off, subgroup_uniformity);
 ${operation}
+${long ? joining('vec4f') : ''}
 @compute @workgroup_size(${size})
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * ${size}u;
@@ -64,6 +72,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   ${columns.map((c) => `let columns${c} = columnsAt(batch, n + ${c * 16}u);`).join('\n  ')}
   // An array, because a software adapter copies every other variable on each round of a loop.
   var sums: array<vec4f, ${rows * sixteens}>;
+  ${long ? `var totals: array<vec4f, ${rows * sixteens}>;` : ''}
   var at0 = start(batch, batchOfPart / size.z);
   let rounds = count(at0) / ${steps}u;
   for (var round = 0u; round < rounds; round++) {
@@ -83,11 +92,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       )
       .join('\n    ')}
     at0 = next(at${steps - 1});
+    ${long ? joinAll : ''}
   }
   ${columns
     .map(
       (c) => /* wgsl */ `for (var j = 0u; j < ${rows}u; j++) {
-    store(batchOfPart, m + j, n + ${c * 16}u, columns${c}, sums[j * ${sixteens}u + ${c}u]);
+    store(batchOfPart, m + j, n + ${c * 16}u, columns${c}, ${sumAt(`j * ${sixteens}u + ${c}u`)});
   }`,
     )
     .join('\n  ')}
@@ -100,12 +110,18 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, i
  * The tile for products of m × n outputs: little beyond the edges, and large, for a load serves a whole side of it.
  * Two steps a round save a software adapter half of the additions to memory, but small tiles run out of registers.
  * @param even whether every sum takes an even number of steps.
+ * @param terms of every sum.
  */
-export function quadTile(m: number, n: number, even: boolean): QuadTile {
+export function quadTile(m: number, n: number, even: boolean, terms: number): QuadTile {
   // A tile of r rows costs as its rows, and eight more for loading its columns.
   const cost = (size: number) => Math.ceil(m / size) * (size + 8);
   const rows = ([32, 16, 8, 4] as const).reduce((best, next) => (cost(next) < cost(best) ? next : best));
-  return { rows, sixteens: n % 32 === 0 || n > 128 ? 2 : 1, steps: even && rows >= 16 ? 2 : 1 };
+  return {
+    rows,
+    sixteens: n % 32 === 0 || n > 128 ? 2 : 1,
+    steps: even && rows >= 16 ? 2 : 1,
+    long: isLong(terms),
+  };
 }
 
 /** Tiles of `batches` products of m × n outputs. */

@@ -1,5 +1,6 @@
 /** Adding values at positions given by an index, without float atomics: the same bits come out every time. */
 import { grid, type Kernel, linearMain } from './kernel.ts';
+import { blockLength, joinInto, joining } from './long-sums.ts';
 
 export interface ScatterAddSizes {
   readonly outer: number;
@@ -23,16 +24,21 @@ struct Params { outer: u32, size: u32, count: u32, inner: u32 }
 @group(0) @binding(1) var<storage, read> index: array<i32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 @group(0) @binding(3) var<uniform> p: Params;
+${joining('f32')}
 ${linearMain}
   if (i >= p.outer * p.size * p.inner) { return; }
   let j = i32((i / p.inner) % p.size);
   let first = (i / (p.inner * p.size)) * p.count * p.inner + i % p.inner;
   var total = 0f;
-  for (var k = 0u; k < p.count; k++) {
-    let at = first + k * p.inner;
-    if (index[at] == j) { total += source[at]; }
+  var sum = 0f;
+  for (var block = 0u; block < p.count; block += ${blockLength}u) {
+    for (var k = block; k < min(block + ${blockLength}u, p.count); k++) {
+      let at = first + k * p.inner;
+      if (index[at] == j) { sum += source[at]; }
+    }
+    ${joinInto('total', 'sum')}
   }
-  output[i] = total;
+  output[i] = total + sum;
 }`,
     uniforms: [outer, size, count, inner],
     workgroups: grid(outer * size * inner),

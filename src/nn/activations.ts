@@ -1,4 +1,6 @@
 /** Activation functions as modules, for use in `Sequential`. */
+
+import { checkNumber, checkOneOf } from '../engine/arguments.ts';
 import { gelu, leakyRelu, relu, sigmoid, silu, softplus, type Tensor, tanh } from '../engine/index.ts';
 import { Module } from './module.ts';
 
@@ -15,6 +17,7 @@ export class LeakyReLU extends Module {
 
   constructor(slope = 0.01) {
     super();
+    checkNumber('LeakyReLU', 'slope', slope);
     this.slope = slope;
   }
 
@@ -29,6 +32,7 @@ export class GELU extends Module {
 
   constructor(approximate: 'none' | 'tanh' = 'none') {
     super();
+    checkOneOf('GELU', 'approximate', approximate, ['none', 'tanh']);
     this.approximate = approximate;
   }
 

@@ -1,4 +1,5 @@
 /** Batch normalisation with running statistics. */
+import { checkNumber, optionsOf } from '../engine/arguments.ts';
 import {
   add,
   assign,
@@ -15,7 +16,8 @@ import {
   type Tensor,
   zeros,
 } from '../engine/index.ts';
-import { Module } from './module.ts';
+import { checkTensors } from '../engine/tensor.ts';
+import { checkModule, Module } from './module.ts';
 import { checkCount } from './specification.ts';
 
 /**
@@ -41,12 +43,12 @@ export class BatchNorm2d extends Module {
   readonly #epsilon: number;
   readonly #momentum: number;
 
-  constructor(
-    channels: number,
-    { epsilon = 1e-5, momentum = 0.1 }: { readonly epsilon?: number; readonly momentum?: number } = {},
-  ) {
+  constructor(channels: number, options: { readonly epsilon?: number; readonly momentum?: number } = {}) {
     super();
     checkCount('BatchNorm2d', 'channels', channels);
+    const { epsilon = 1e-5, momentum = 0.1 } = optionsOf('BatchNorm2d', options, ['epsilon', 'momentum']);
+    checkNumber('BatchNorm2d', 'epsilon', epsilon);
+    checkNumber('BatchNorm2d', 'momentum', momentum);
     this.#epsilon = epsilon;
     this.#momentum = momentum;
     this.weight = this.parameter('weight', ones([channels]));
@@ -57,6 +59,7 @@ export class BatchNorm2d extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkTensors('BatchNorm2d', { x });
     const channels = this.weight.size;
     if (x.shape.length !== 4 || x.shape[1] !== channels) {
       throw new ShapeError(`BatchNorm2d: expected [N,${channels},H,W], got shape [${x.shape}].`);
@@ -123,6 +126,7 @@ function repeated(affine: { weight: Tensor; bias: Tensor }, parts: number): { we
 
 /** Sets `normBatch` on every batch norm of a model. */
 export function setNormBatch(model: Module, images: number | undefined): void {
+  checkModule('setNormBatch', 'model', model);
   if (images !== undefined) checkCount('setNormBatch', 'images', images);
   for (const module of model.modules()) if (module instanceof BatchNorm2d) module.normBatch = images;
 }

@@ -1,7 +1,9 @@
 /** Dropout with random numbers of its own. */
-import { bernoulli, type Generator, mul, ShapeError, type Tensor } from '../engine/index.ts';
+import { optionsOf } from '../engine/arguments.ts';
+import { dropout, type Generator, mul, ones, ShapeError, type Tensor } from '../engine/index.ts';
+import { checkGenerator, checkProbability } from '../engine/ops/random.ts';
+import { checkTensors } from '../engine/tensor.ts';
 import { Module } from './module.ts';
-import { checkRange } from './specification.ts';
 
 /**
  * In training zeroes each element with probability p and scales the rest by 1 / (1 - p); in evaluation does nothing
@@ -13,14 +15,17 @@ export class Dropout extends Module {
   readonly generator: Generator;
   #mask: Tensor | undefined;
 
-  constructor(p: number, { generator }: { readonly generator: Generator }) {
+  constructor(p: number, options: { readonly generator: Generator }) {
     super();
-    checkRange('Dropout', 'p', p, 0, 1);
+    const { generator } = optionsOf('Dropout', options, ['generator']);
+    checkGenerator('Dropout', generator);
+    checkProbability('Dropout', 'p', p);
     this.p = p;
     this.generator = generator;
   }
 
   override forward(x: Tensor): Tensor {
+    checkTensors('Dropout', { x });
     if (!this.training || this.p === 0) return x;
     const mask = this.repeating ? this.#lastMask(x) : this.#draw(x);
     this.#mask = mask;
@@ -29,7 +34,7 @@ export class Dropout extends Module {
 
   /** 1 / (1 - p) with probability 1 - p, else 0. */
   #draw({ shape }: Tensor): Tensor {
-    return mul(bernoulli(this.generator, shape, 1 - this.p), 1 / (1 - this.p));
+    return dropout(this.generator, ones(shape), this.p);
   }
 
   #lastMask({ shape }: Tensor): Tensor {

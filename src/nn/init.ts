@@ -1,5 +1,7 @@
 /** PyTorch's default initial values. */
+import { checkNumber, optionsOf, shown } from '../engine/arguments.ts';
 import { type Generator, normal, type Shape, type Tensor, uniform } from '../engine/index.ts';
+import { checkDraw } from '../engine/ops/random.ts';
 
 /**
  * f32 uniform over [-b, b), b = gain sqrt(3 / fanIn), gain = sqrt(2 / (1 + a^2)): He's initialisation for a leaky ReLU of
@@ -8,15 +10,20 @@ import { type Generator, normal, type Shape, type Tensor, uniform } from '../eng
 export function kaimingUniform(
   generator: Generator,
   shape: Shape,
-  { fanIn, a = Math.sqrt(5) }: { readonly fanIn: number; readonly a?: number },
+  options: { readonly fanIn: number; readonly a?: number },
 ): Tensor {
-  if (!(fanIn > 0)) throw new RangeError(`kaimingUniform: fanIn is ${fanIn}, expected more than 0.`);
+  checkDraw('kaimingUniform', generator, shape);
+  const { fanIn, a = Math.sqrt(5) } = optionsOf('kaimingUniform', options, ['fanIn', 'a']);
+  checkFan('kaimingUniform', 'fanIn', fanIn);
+  checkNumber('kaimingUniform', 'a', a);
   const bound = Math.sqrt(2 / (1 + a * a)) * Math.sqrt(3 / fanIn);
   return uniform(generator, shape, -bound, bound);
 }
 
 /** f32 [size] uniform over [-b, b), b = 1 / sqrt(fanIn): the bias of PyTorch's linear and convolution layers. */
 export function biasUniform(generator: Generator, size: number, fanIn: number): Tensor {
+  checkDraw('biasUniform', generator, [size]);
+  checkFan('biasUniform', 'fanIn', fanIn);
   return kaimingUniform(generator, [size], { fanIn });
 }
 
@@ -27,8 +34,15 @@ export function biasUniform(generator: Generator, size: number, fanIn: number): 
 export function kaimingNormal(
   generator: Generator,
   shape: Shape,
-  { fanOut }: { readonly fanOut: number },
+  options: { readonly fanOut: number },
 ): Tensor {
-  if (!(fanOut > 0)) throw new RangeError(`kaimingNormal: fanOut is ${fanOut}, expected more than 0.`);
+  checkDraw('kaimingNormal', generator, shape);
+  const { fanOut } = optionsOf('kaimingNormal', options, ['fanOut']);
+  checkFan('kaimingNormal', 'fanOut', fanOut);
   return normal(generator, shape, 0, Math.sqrt(2 / fanOut));
+}
+
+function checkFan(owner: string, name: string, fan: number): void {
+  if (typeof fan === 'number' && fan > 0) return;
+  throw new RangeError(`${owner}: ${name} is ${shown(fan)}, expected more than 0.`);
 }

@@ -1,4 +1,5 @@
 /** Layers with weights. */
+import { checkFlag, checkFunction, optionsOf } from '../engine/arguments.ts';
 import {
   add,
   type Conv2dOptions,
@@ -12,6 +13,11 @@ import {
   transpose,
   zeros,
 } from '../engine/index.ts';
+import { pairOf } from '../engine/ops/checks.ts';
+import { conv2dOptions } from '../engine/ops/conv2d.ts';
+import { checkGenerator } from '../engine/ops/random.ts';
+import { sameShape } from '../engine/shape.ts';
+import { checkTensors } from '../engine/tensor.ts';
 import { biasUniform, kaimingUniform } from './init.ts';
 import { Module } from './module.ts';
 import { checkCount } from './specification.ts';
@@ -25,21 +31,26 @@ interface Initialisation {
   readonly weights?: (shape: Shape) => Tensor;
 }
 
+const initialOptions = ['generator', 'bias', 'weights'] as const;
+
 /** y = x weight^T + bias (PyTorch's `Linear`): x [..., inputs] -> [..., outputs], weight [outputs, inputs]. */
 export class Linear extends Module {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
 
-  constructor(inputs: number, outputs: number, { bias = true, ...initial }: Initialisation) {
+  constructor(inputs: number, outputs: number, options: Initialisation) {
     super();
+    const { bias = true, ...initial } = optionsOf('Linear', options, initialOptions);
     checkCount('Linear', 'inputs', inputs);
     checkCount('Linear', 'outputs', outputs);
-    const start = initialValues([outputs, inputs], inputs, initial);
+    checkInitialisation('Linear', bias, initial);
+    const start = initialValues('Linear', [outputs, inputs], inputs, initial);
     this.weight = this.parameter('weight', start.weight());
     this.bias = bias ? this.parameter('bias', start.bias()) : undefined;
   }
 
   override forward(x: Tensor): Tensor {
+    checkTensors('Linear', { x });
     const [outputs, inputs] = this.weight.shape;
     if (x.shape.length < 2 || x.shape.at(-1) !== inputs) {
       throw new ShapeError(`Linear: expected [...,${inputs}] with two dims or more, got shape [${x.shape}].`);
@@ -63,23 +74,27 @@ export class Conv2d extends Module {
     inputChannels: number,
     outputChannels: number,
     window: number | readonly [number, number],
-    { generator, weights, bias = true, ...options }: Initialisation & Conv2dOptions,
+    given: Initialisation & Conv2dOptions,
   ) {
     super();
-    const [r, s] = typeof window === 'number' ? [window, window] : window;
-    const { groups = 1 } = options;
+    const known = [...initialOptions, ...conv2dOptions];
+    const { generator, weights, bias = true, ...options } = optionsOf('Conv2d', given, known);
+    const { groups = 1, stride = 1, padding = 0, dilation = 1 } = options;
     checkCount('Conv2d', 'inputChannels', inputChannels);
     checkCount('Conv2d', 'outputChannels', outputChannels);
-    checkCount('Conv2d', 'window', r);
-    checkCount('Conv2d', 'window', s);
     checkCount('Conv2d', 'groups', groups);
+    const [r, s] = pairOf('Conv2d', 'window', window, 1);
+    pairOf('Conv2d', 'stride', stride, 1);
+    pairOf('Conv2d', 'padding', padding, 0);
+    pairOf('Conv2d', 'dilation', dilation, 1);
+    checkInitialisation('Conv2d', bias, { generator, weights });
     if (inputChannels % groups !== 0 || outputChannels % groups !== 0) {
       throw new RangeError(
         `Conv2d: ${inputChannels} input and ${outputChannels} output channels do not divide into ${groups} groups.`,
       );
     }
     const shape = [outputChannels, inputChannels / groups, r, s];
-    const start = initialValues(shape, shape[1] * r * s, { generator, weights });
+    const start = initialValues('Conv2d', shape, shape[1] * r * s, { generator, weights });
     this.#options = options;
     this.weight = this.parameter('weight', start.weight());
     this.bias = bias ? this.parameter('bias', start.bias()) : undefined;
@@ -91,17 +106,32 @@ export class Conv2d extends Module {
   }
 }
 
+function checkInitialisation(owner: string, bias: boolean, { generator, weights }: Initialisation): void {
+  checkFlag(owner, 'bias', bias);
+  if (weights !== undefined) checkFunction(owner, 'weights', weights);
+  checkGenerator(owner, generator);
+}
+
 /** Initial weights of a shape, the first dim counting outputs, and of a bias. */
 function initialValues(
+  owner: string,
   shape: Shape,
   fanIn: number,
   { generator, weights }: Initialisation,
 ): { weight: () => Tensor; bias: () => Tensor } {
   const [outputs] = shape;
   return weights
-    ? { weight: () => weights(shape), bias: () => zeros([outputs]) }
+    ? { weight: () => givenWeight(owner, weights(shape), shape), bias: () => zeros([outputs]) }
     : {
         weight: () => kaimingUniform(generator, shape, { fanIn }),
         bias: () => biasUniform(generator, outputs, fanIn),
       };
+}
+
+function givenWeight(owner: string, weight: Tensor, shape: Shape): Tensor {
+  checkTensors(owner, { "weights' result": weight });
+  if (!sameShape(weight.shape, shape)) {
+    throw new ShapeError(`${owner}: weights' result has shape [${weight.shape}], expected [${shape}].`);
+  }
+  return weight;
 }

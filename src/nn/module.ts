@@ -1,5 +1,7 @@
 /** What all layers and models share: named parameters, buffers and children, found in the order they were registered. */
+import { checkFlag, checkFunction, refuse } from '../engine/arguments.ts';
 import { state, type Tensor } from '../engine/index.ts';
+import { checkTensors } from '../engine/tensor.ts';
 import { type LoadResult, loadState, type StateValues } from './state.ts';
 
 /**
@@ -35,6 +37,7 @@ export abstract class Module {
 
   /** Switches this module and all below it to training behaviour. */
   train(training = true): this {
+    checkFlag('train', 'training', training);
     for (const module of this.modules()) module.#training = training;
     return this;
   }
@@ -49,6 +52,7 @@ export abstract class Module {
    * normalises with the batch's own statistics. For measuring a model without disturbing it.
    */
   withFrozenStatistics<Result>(record: () => Result): Result {
+    checkFunction('withFrozenStatistics', 'record', record);
     const thawed = this.modules().filter((module) => !module.#statisticsFrozen);
     for (const module of thawed) module.#statisticsFrozen = true;
     try {
@@ -63,6 +67,7 @@ export abstract class Module {
    * untouched, and dropout takes the masks of the last pass instead of drawing new ones.
    */
   repeatingPass<Result>(record: () => Result): Result {
+    checkFunction('repeatingPass', 'record', record);
     const modules = this.modules().filter((module) => !module.#repeating);
     for (const module of modules) module.#repeating = true;
     try {
@@ -109,15 +114,18 @@ export abstract class Module {
 
   /** Registers a parameter that starts as `initial`; to be called in the constructor, in PyTorch's order. */
   protected parameter(name: string, initial: Tensor): Tensor {
+    checkTensors('Module', { [name]: initial });
     return register(this.#parameters, name, state(initial));
   }
 
   /** Registers a buffer that starts as `initial`. */
   protected buffer(name: string, initial: Tensor): Tensor {
+    checkTensors('Module', { [name]: initial });
     return register(this.#buffers, name, state(initial));
   }
 
   protected child<Child extends Module>(name: string, module: Child): Child {
+    checkModule('Module', name, module);
     return register(this.#children, name, module);
   }
 
@@ -151,4 +159,8 @@ function register<Base, Value extends Base>(table: Map<string, Base>, name: stri
   if (table.has(name)) throw new Error(`Module: "${name}" is registered twice.`);
   table.set(name, value);
   return value;
+}
+
+export function checkModule(owner: string, what: string, module: unknown): void {
+  if (!(module instanceof Module)) refuse(owner, what, module, 'a module');
 }

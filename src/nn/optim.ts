@@ -1,4 +1,5 @@
 /** Optimisers: from gradients to the next values of the parameters, recorded as assignments. */
+import { checkFlag, checkNumber, optionsOf, refuse } from '../engine/arguments.ts';
 import {
   add,
   assign,
@@ -15,6 +16,7 @@ import {
   tensor,
   where,
 } from '../engine/index.ts';
+import { checkTensorList } from '../engine/tensor.ts';
 import { checkRange } from './specification.ts';
 import { type LoadResult, loadState, type StateValues } from './state.ts';
 
@@ -39,6 +41,8 @@ export interface SgdOptions {
   readonly nesterov?: boolean;
 }
 
+const sgdOptions = ['learningRate', 'momentum', 'weightDecay', 'dampening', 'nesterov'] as const;
+
 /**
  * Stochastic gradient descent as PyTorch's `SGD`: with d = g + weightDecay p,
  *
@@ -46,9 +50,12 @@ export interface SgdOptions {
  *     p <- p - learningRate buffer                      (nesterov: d + momentum buffer; no momentum: d)
  */
 export function sgd(parameters: readonly Tensor[], options: SgdOptions): Optimizer {
-  const { learningRate, momentum = 0, weightDecay = 0, dampening = 0, nesterov = false } = options;
+  const given = optionsOf('sgd', options, sgdOptions);
+  const { learningRate, momentum = 0, weightDecay = 0, dampening = 0, nesterov = false } = given;
   checkRange('sgd', 'momentum', momentum, 0);
   checkRange('sgd', 'weightDecay', weightDecay, 0);
+  checkNumber('sgd', 'dampening', dampening);
+  checkFlag('sgd', 'nesterov', nesterov);
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     throw new RangeError(
       `sgd: nesterov needs a momentum and no dampening, got momentum ${momentum}, dampening ${dampening}.`,
@@ -73,6 +80,8 @@ export interface AdamOptions {
   readonly weightDecay?: number;
 }
 
+const adamOptions = ['learningRate', 'betas', 'epsilon', 'weightDecay'] as const;
+
 /**
  * Adam as PyTorch's `Adam`: with d = g + weightDecay p and t the number of this step, from 1,
  *
@@ -80,7 +89,9 @@ export interface AdamOptions {
  *     p <- p - learningRate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
  */
 export function adam(parameters: readonly Tensor[], options: AdamOptions = {}): Optimizer {
-  const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0 } = options;
+  const given = optionsOf('adam', options, adamOptions);
+  const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0 } = given;
+  if (!Array.isArray(betas) || betas.length !== 2) refuse('adam', 'betas', betas, 'a list of two numbers');
   const [beta1, beta2] = betas;
   checkRange('adam', 'betas[0]', beta1, 0, 1);
   checkRange('adam', 'betas[1]', beta2, 0, 1);
@@ -118,6 +129,7 @@ function optimizer(
   slotNames: readonly string[],
   rule: Rule,
 ): Optimizer {
+  checkTensorList(name, 'parameters', parameters);
   checkRange(name, 'learningRate', initialRate, 0);
   checkDistinct(name, parameters);
   const learningRate = tensor(initialRate);
@@ -169,6 +181,7 @@ function checkDistinct(name: string, parameters: readonly Tensor[]): void {
 }
 
 function checkGradients(name: string, parameters: readonly Tensor[], gradients: readonly Tensor[]): void {
+  checkTensorList(name, 'gradients', gradients);
   if (gradients.length !== parameters.length) {
     throw new RangeError(`${name}: ${gradients.length} gradients for ${parameters.length} parameters.`);
   }

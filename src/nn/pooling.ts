@@ -1,4 +1,5 @@
 /** Pooling as modules, for use in `Sequential`; the operations of the same names say what they compute. */
+import { optionsOf } from '../engine/arguments.ts';
 import {
   adaptiveAvgPool2d,
   avgPool2d,
@@ -7,9 +8,16 @@ import {
   type Pool2dOptions,
   type Tensor,
 } from '../engine/index.ts';
+import { type Pair, pairOf } from '../engine/ops/checks.ts';
+import { pool2dOptions } from '../engine/ops/pooling.ts';
 import { Module } from './module.ts';
 
-type Pair = number | readonly [number, number];
+function checkWindow(owner: string, window: Pair, options: Pool2dOptions): void {
+  pairOf(owner, 'window', window, 1);
+  const { stride = window, padding = 0 } = optionsOf(owner, options, pool2dOptions);
+  pairOf(owner, 'stride', stride, 1);
+  pairOf(owner, 'padding', padding, 0);
+}
 
 export class MaxPool2d extends Module {
   readonly window: Pair;
@@ -17,6 +25,7 @@ export class MaxPool2d extends Module {
 
   constructor(window: Pair, options: Pool2dOptions = {}) {
     super();
+    checkWindow('MaxPool2d', window, options);
     this.window = window;
     this.options = options;
   }
@@ -32,6 +41,7 @@ export class AvgPool2d extends Module {
 
   constructor(window: Pair, options: Pool2dOptions = {}) {
     super();
+    checkWindow('AvgPool2d', window, options);
     this.window = window;
     this.options = options;
   }
@@ -46,6 +56,7 @@ export class AdaptiveAvgPool2d extends Module {
 
   constructor(outputSize: Pair) {
     super();
+    pairOf('AdaptiveAvgPool2d', 'outputSize', outputSize, 1);
     this.outputSize = outputSize;
   }
 

@@ -5,6 +5,8 @@
  *     n bytes   JSON { name: { dtype, shape, data_offsets: [begin, end] }, __metadata__: { key: text } }
  *     the rest  the tensors' bytes, row-major and little-endian, without gap or overlap; offsets count from here
  */
+
+import { checkBytes, checkText, checkTexts, refuse, shown } from '../engine/arguments.ts';
 import { describe, type Fail, isRecord, readHeader } from './safetensors-header.ts';
 
 /** Each element type: bytes per element in the file, and the array that holds it here. */
@@ -61,6 +63,8 @@ const metadataKey = '__metadata__';
  * Offsets need no alignment: every tensor is copied out. PyTorch counterpart: `safetensors.torch.load`.
  */
 export function parseSafetensors(bytes: Uint8Array, origin = 'safetensors data'): SafetensorsFile {
+  checkBytes('parseSafetensors', 'bytes', bytes);
+  checkText('parseSafetensors', 'origin', origin);
   const fail = (problem: string): never => {
     throw new Error(`${origin}: ${problem}`);
   };
@@ -90,16 +94,14 @@ export function serializeSafetensors(
   tensors: ReadonlyMap<string, RawTensor> | Readonly<Record<string, RawTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  if (!isRecord(tensors)) refuse('serializeSafetensors', 'tensors', tensors, 'tensors by name');
+  checkTexts('serializeSafetensors', 'metadata', metadata);
   const list = [...(tensors instanceof Map ? tensors : Object.entries(tensors))] as [string, RawTensor][];
-  for (const [name, tensor] of list) {
-    checkWritable(name, tensor);
-  }
+  for (const [name, tensor] of list) checkWritable(name, tensor);
   list.sort(([, a], [, b]) => layouts[b.dtype].bytes - layouts[a.dtype].bytes);
 
   const header = new Map<string, unknown>();
-  if (Object.keys(metadata).length > 0) {
-    header.set(metadataKey, metadata);
-  }
+  if (Object.keys(metadata).length > 0) header.set(metadataKey, metadata);
   let end = 0;
   for (const [name, { dtype, shape, data }] of list) {
     const begin = end;
@@ -122,9 +124,7 @@ export function serializeSafetensors(
 }
 
 function readMetadata(value: unknown, fail: Fail): Record<string, string> {
-  if (value === undefined) {
-    return {};
-  }
+  if (value === undefined) return {};
   if (!isRecord(value) || Object.values(value).some((text) => typeof text !== 'string')) {
     return fail(`${metadataKey} should be an object of strings, but is ${describe(value)}.`);
   }
@@ -197,12 +197,8 @@ function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = (bits & 0x3ff) / 1024;
-  if (exponent === 0) {
-    return sign * 2 ** -14 * fraction;
-  }
-  if (exponent === 0x1f) {
-    return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  }
+  if (exponent === 0) return sign * 2 ** -14 * fraction;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
   return sign * 2 ** (exponent - 15) * (1 + fraction);
 }
 
@@ -211,23 +207,24 @@ function bfloatToNumber(bits: number): number {
   return new Float32Array(Uint32Array.of(bits << 16).buffer)[0];
 }
 
-function checkWritable(name: string, { dtype, shape, data }: RawTensor): void {
+function checkWritable(name: string, tensor: RawTensor): void {
   const fail: Fail = (problem) => {
     throw new Error(`serializeSafetensors: tensor "${name}": ${problem}`);
   };
-  if (name === metadataKey) {
-    fail('this name is reserved by the format; choose another.');
-  }
-  if (dtype === 'F16' || dtype === 'BF16') {
-    fail(`${dtype} can be read but not written; write it as F32.`);
-  }
+  if (name === metadataKey) fail('this name is reserved by the format; choose another.');
+  if (!isRecord(tensor)) fail(`expected an object with dtype, shape and data, but it is ${shown(tensor)}.`);
+  const { dtype, shape, data } = tensor;
+  if (dtype === 'F16' || dtype === 'BF16') fail(`${dtype} can be read but not written; write it as F32.`);
+  if (!Object.hasOwn(layouts, dtype)) fail(`dtype ${shown(dtype)} is unknown; expected F32, I32 or another.`);
   const { holder } = layouts[dtype];
   if (!(data instanceof holder)) {
-    fail(`${dtype} is written from a ${holder.name}, but data is a ${(data as RawData).constructor.name}.`);
+    fail(`${dtype} is written from a ${holder.name}, but data is ${shown(data)}.`);
   }
+  const sizes = Array.isArray(shape) ? `[${shape.map(shown).join(', ')}]` : shown(shape);
+  if (!isCounts(shape)) fail(`shape should be a list of whole numbers from 0 on, but is ${sizes}.`);
   const count = shape.reduce((product, extent) => product * extent, 1);
-  if (!isCounts(shape) || count !== data.length) {
-    fail(`shape [${shape.join(', ')}] holds ${count} values, but data has ${data.length}.`);
+  if (count !== data.length) {
+    fail(`shape ${sizes} holds ${count} values, but data has ${data.length}.`);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Named tensors: the state of a module or an optimiser, and loading it from elsewhere. */
+import { checkFlag, optionsOf, refuse } from '../engine/arguments.ts';
 import { assign, type Shape, Tensor, tensor } from '../engine/index.ts';
 
 /** Values that lie on the host, such as a tensor read from a safetensors file; whole numbers may be bigint. */
@@ -26,8 +27,11 @@ export function loadState(
   owner: string,
   targets: ReadonlyMap<string, Tensor>,
   values: StateValues,
-  { strict = true }: { readonly strict?: boolean } = {},
+  options: { readonly strict?: boolean } = {},
 ): LoadResult {
+  const { strict = true } = optionsOf(owner, options, ['strict']);
+  checkFlag(owner, 'strict', strict);
+  if (!(values instanceof Map)) refuse(owner, 'values', values, 'a map from names to values');
   const missing = [...targets.keys()].filter((name) => !values.has(name));
   const unexpected = [...values.keys()].filter((name) => !targets.has(name));
   const needed = missing.filter((name) => !/(^|\.)num_batches_tracked$/.test(name));
@@ -46,6 +50,9 @@ export function loadState(
 }
 
 function valueFor(what: string, target: Tensor, value: Tensor | HostValues): Tensor {
+  if (!Array.isArray(value?.shape) || (!(value instanceof Tensor) && value.data?.length === undefined)) {
+    refuse(what, 'the given value', value, 'a tensor, or its shape and data');
+  }
   if (value.shape.join() !== target.shape.join()) {
     throw new Error(`${what} has shape [${target.shape}], but the given value has shape [${value.shape}].`);
   }

@@ -1,6 +1,7 @@
 /** A module's state as safetensors bytes: what Python's safetensors and PyTorch's `load_state_dict` take, and give. */
+import { checkBytes, checkFlag, checkText, checkTexts, optionsOf } from '../engine/arguments.ts';
 import { read } from '../engine/index.ts';
-import type { Module } from './module.ts';
+import { checkModule, type Module } from './module.ts';
 import { parseSafetensors, type RawTensor, serializeSafetensors } from './safetensors.ts';
 import type { LoadResult } from './state.ts';
 
@@ -9,6 +10,8 @@ export async function saveWeights(
   module: Module,
   metadata: Record<string, string> = {},
 ): Promise<Uint8Array> {
+  checkModule('saveWeights', 'module', module);
+  checkTexts('saveWeights', 'metadata', metadata);
   const state = [...module.stateDict()];
   const arrays = await read(...state.map(([, tensor]) => tensor));
   const tensors = state.map(([name, { dtype, shape }], i): [string, RawTensor] => [
@@ -27,7 +30,12 @@ export async function saveWeights(
 export function loadWeights(
   module: Module,
   bytes: Uint8Array,
-  { strict = true, origin }: { readonly strict?: boolean; readonly origin?: string } = {},
+  options: { readonly strict?: boolean; readonly origin?: string } = {},
 ): LoadResult {
+  checkModule('loadWeights', 'module', module);
+  checkBytes('loadWeights', 'bytes', bytes);
+  const { strict = true, origin } = optionsOf('loadWeights', options, ['strict', 'origin']);
+  checkFlag('loadWeights', 'strict', strict);
+  if (origin !== undefined) checkText('loadWeights', 'origin', origin);
   return module.loadStateDict(parseSafetensors(bytes, origin).tensors, { strict });
 }

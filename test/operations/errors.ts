@@ -214,6 +214,6 @@ export const errorCases: readonly ErrorCase[] = [
   wrong('categorical', () => op.categorical(op.createGenerator(0), f(3)), '[N,classes]', '[3]'),
   wrong('categorical', () => op.categorical(op.createGenerator(0), i(2, 3)), 'f32', 'i32[2,3]'),
   wrong('permutation', () => op.permutation(op.createGenerator(0), -1), '-1', '>= 0'),
-  wrong('dropout', () => op.dropout(op.createGenerator(0), f(2), 1), 'p is 1', '0 <= p < 1'),
+  wrong('dropout', () => op.dropout(op.createGenerator(0), f(2), 1.5), 'p is 1.5', '0 to 1'),
   wrong('dropout', () => op.dropout(op.createGenerator(0), i(2)), 'f32', 'i32[2]'),
 ];

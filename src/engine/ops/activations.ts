@@ -2,6 +2,7 @@
  * Smooth rectifiers, rows like those of elementwise.ts. The derivatives are one factor of g, as PyTorch's: of a sum of
  * terms, each times an infinite g, NaN would be left.
  */
+import { checkOneOf } from '../arguments.ts';
 import { floatDTypes } from '../dtype.ts';
 import { errorFunction } from '../run/special.ts';
 import type { Tensor } from '../tensor.ts';
@@ -11,6 +12,7 @@ import { clamp } from './selection.ts';
 
 /** x Phi(x) with the normal distribution's Phi; `'tanh'` is its usual approximation (PyTorch's `gelu`). */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
+  checkOneOf('gelu', 'approximate', approximate, ['none', 'tanh']);
   return approximate === 'none' ? exactGelu(x) : tanhGelu(x);
 }
 
@@ -30,7 +32,8 @@ const exactGelu = unary({
 
 /** x/2 (1 + tanh(s)) with s = sqrt(2/pi) (x + 0.044715 x^3). */
 const tanhGelu = unary({
-  name: 'geluTanh',
+  name: 'gelu',
+  attributes: 'tanh',
   takes: floatDTypes,
   cost: 20,
   wgsl: ([x]) =>

@@ -1,8 +1,10 @@
 /** What several operations check, in sentences that begin with the operation's name. */
+import { shown } from '../arguments.ts';
 import { formatShape, ShapeError } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { checkTensors, type Tensor } from '../tensor.ts';
 
 export function checkFloat(operation: string, x: Tensor): void {
+  checkTensors(operation, { x });
   if (x.dtype === 'f32') return;
   throw new TypeError(`${operation}: expected f32, got ${x.dtype}${formatShape(x.shape)}; use cast first.`);
 }
@@ -17,7 +19,9 @@ export function checkChannels(
   if (x.shape.length < 2)
     throw new ShapeError(`${operation}: expected [N,C,...], got shape ${formatShape(x.shape)}.`);
   for (const [name, tensor] of Object.entries(perChannel)) {
-    if (tensor === undefined || (tensor.shape.length === 1 && tensor.shape[0] === x.shape[1])) continue;
+    if (tensor === undefined) continue;
+    checkTensors(operation, { [name]: tensor });
+    if (tensor.shape.length === 1 && tensor.shape[0] === x.shape[1]) continue;
     throw new ShapeError(
       `${operation}: ${name} has shape ${formatShape(tensor.shape)}, expected [${x.shape[1]}]: one number per ` +
         `channel of ${formatShape(x.shape)}.`,
@@ -36,9 +40,9 @@ export function pairOf(
   least: number,
 ): readonly [number, number] {
   const both = typeof value === 'number' ? ([value, value] as const) : value;
-  if (both.length !== 2 || both.some((v) => !Number.isInteger(v) || v < least)) {
+  if (!Array.isArray(both) || both.length !== 2 || both.some((v) => !Number.isInteger(v) || v < least)) {
     throw new ShapeError(
-      `${operation}: ${what} is ${JSON.stringify(value)}; expected one or two whole numbers >= ${least}.`,
+      `${operation}: ${what} is ${Array.isArray(value) ? JSON.stringify(value) : shown(value)}; expected one or two whole numbers >= ${least}.`,
     );
   }
   return both;

@@ -1,6 +1,7 @@
 /** Functions composed of other operations, and so differentiable to any order without a rule of their own. */
-import { formatShape, normalizeDim, type Shape, ShapeError, sameShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { checkNumber, checkOneOf, optionsOf } from '../arguments.ts';
+import { formatShape, type Shape, ShapeError, sameShape, wrapDim } from '../shape.ts';
+import { checkTensors, type Tensor } from '../tensor.ts';
 import { checkChannels, checkFloat } from './checks.ts';
 import { add, div, exp, log, mul, neg, rsqrt, square, sub } from './elementwise.ts';
 import { oneHot } from './indexing.ts';
@@ -8,10 +9,10 @@ import { reshape } from './movement.ts';
 import { max, mean, sum } from './reduction.ts';
 import { greaterEqual, less, logicalAnd, notEqual, where } from './selection.ts';
 
-/** exp(x) / sum(exp(x)) along one dim. */
+/** exp(x) / sum(exp(x)) along one dim; 1 for a scalar, as in PyTorch. */
 export function softmax(x: Tensor, dim = -1): Tensor {
   checkFloat('softmax', x);
-  const at = normalizeDim('softmax', dim, x.shape);
+  const at = wrapDim('softmax', dim, x.shape);
   const exponentials = exp(belowZero(x, at));
   return div(exponentials, sum(exponentials, at, true));
 }
@@ -19,7 +20,7 @@ export function softmax(x: Tensor, dim = -1): Tensor {
 /** log softmax(x) along one dim, without overflow: (x - max) - log(sum(exp(x - max))). */
 export function logSoftmax(x: Tensor, dim = -1): Tensor {
   checkFloat('logSoftmax', x);
-  const at = normalizeDim('logSoftmax', dim, x.shape);
+  const at = wrapDim('logSoftmax', dim, x.shape);
   const shifted = belowZero(x, at);
   return sub(shifted, log(sum(exp(shifted), at, true)));
 }
@@ -31,6 +32,10 @@ function belowZero(x: Tensor, dim: number): Tensor {
 
 /** How a loss per example becomes the result. */
 export type LossReduction = 'mean' | 'sum' | 'none';
+
+function checkReduction(operation: string, reduction: LossReduction): void {
+  checkOneOf(operation, 'reduction', reduction, ['mean', 'sum', 'none']);
+}
 
 function reduced(losses: Tensor, reduction: LossReduction): Tensor {
   if (reduction === 'none') return losses;
@@ -47,7 +52,13 @@ export function crossEntropy(
   labels: Tensor,
   options: { readonly reduction?: LossReduction; readonly labelSmoothing?: number } = {},
 ): Tensor {
-  const { reduction = 'mean', labelSmoothing = 0 } = options;
+  checkTensors('crossEntropy', { logits, labels });
+  const { reduction = 'mean', labelSmoothing = 0 } = optionsOf('crossEntropy', options, [
+    'reduction',
+    'labelSmoothing',
+  ]);
+  checkReduction('crossEntropy', reduction);
+  checkNumber('crossEntropy', 'labelSmoothing', labelSmoothing);
   const [count, classes] = logits.shape;
   const fits = logits.shape.length === 2 && labels.shape.length === 1 && labels.shape[0] === count;
   if (!fits || logits.dtype !== 'f32' || (labels.dtype !== 'i32' && labels.dtype !== 'u32')) {
@@ -75,6 +86,8 @@ export function crossEntropy(
 
 /** Mean (or sum, or none) of squared differences. */
 export function mseLoss(prediction: Tensor, target: Tensor, reduction: LossReduction = 'mean'): Tensor {
+  checkTensors('mseLoss', { prediction, target });
+  checkReduction('mseLoss', reduction);
   if (!sameShape(prediction.shape, target.shape) || prediction.dtype !== 'f32' || target.dtype !== 'f32') {
     throw new ShapeError(
       `mseLoss: expected f32 tensors of one shape, got ${prediction.dtype}${formatShape(prediction.shape)} and ` +
@@ -97,8 +110,10 @@ export function normalizeChannels(
   affine: { readonly weight?: Tensor; readonly bias?: Tensor },
   epsilon: number,
 ): Tensor {
-  const { mean, variance } = statistics;
-  const { weight, bias } = affine;
+  const { mean, variance } = optionsOf('normalizeChannels', statistics, ['mean', 'variance'], 'statistics');
+  const { weight, bias } = optionsOf('normalizeChannels', affine, ['weight', 'bias'], 'affine');
+  checkTensors('normalizeChannels', { mean, variance });
+  checkNumber('normalizeChannels', 'epsilon', epsilon);
   checkChannels('normalizeChannels', x, { mean, variance, weight, bias });
   const along: Shape = x.shape.map((size, dim) => (dim === 1 ? size : 1));
   const { centered, moved } = centeredOn(mean, x);
@@ -133,12 +148,10 @@ function centeredOn(center: Tensor, x: Tensor): { centered: Tensor; moved: Tenso
  */
 export function batchNorm(
   x: Tensor,
-  {
-    weight,
-    bias,
-    epsilon = 1e-5,
-  }: { readonly weight?: Tensor; readonly bias?: Tensor; readonly epsilon?: number } = {},
+  options: { readonly weight?: Tensor; readonly bias?: Tensor; readonly epsilon?: number } = {},
 ): Tensor {
+  const { weight, bias, epsilon = 1e-5 } = optionsOf('batchNorm', options, ['weight', 'bias', 'epsilon']);
+  checkNumber('batchNorm', 'epsilon', epsilon);
   checkChannels('batchNorm', x, { weight, bias });
   return normalizeChannels(x, channelStatistics(x), { weight, bias }, epsilon);
 }

@@ -6,10 +6,11 @@ import { type Conv2dSizes, conv2dFamily } from '../../kernels/conv2d.ts';
 import { conv2dInputGradFamily } from '../../kernels/conv2d-input-grad.ts';
 import { conv2dWeightGradFamily } from '../../kernels/conv2d-weight-grad.ts';
 import { choicesOf, type Family } from '../../kernels/family.ts';
+import { optionsOf, shown } from '../arguments.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
 import { formatShape, ShapeError } from '../shape.ts';
 import type { Operation } from '../tape.ts';
-import { record, type Tensor } from '../tensor.ts';
+import { checkTensors, record, type Tensor } from '../tensor.ts';
 import { type Pair, pairOf } from './checks.ts';
 
 export interface Conv2dOptions {
@@ -19,6 +20,8 @@ export interface Conv2dOptions {
   /** Input channels in C/groups blocks, each with its own K/groups filters; groups = C is depthwise. */
   readonly groups?: number;
 }
+
+export const conv2dOptions = ['stride', 'padding', 'dilation', 'groups'] as const;
 
 /**
  * y[n,k,p,q] = sum over c,r,s of x[n, c, p*stride - padding + r*dilation, q*stride - padding + s*dilation] w[k,c,r,s]
@@ -143,10 +146,12 @@ function forEachProduct(sizes: Conv2dSizes, visit: (yAt: number, xAt: number, wA
 }
 
 function sizesOf(x: Tensor, filter: Tensor, options: Conv2dOptions): Conv2dSizes {
-  const stride = pairOf('conv2d', 'stride', options.stride ?? 1, 1);
-  const padding = pairOf('conv2d', 'padding', options.padding ?? 0, 0);
-  const dilation = pairOf('conv2d', 'dilation', options.dilation ?? 1, 1);
-  const groups = options.groups ?? 1;
+  checkTensors('conv2d', { x, w: filter });
+  const given = optionsOf('conv2d', options, conv2dOptions);
+  const { stride: steps = 1, padding: border = 0, dilation: gaps = 1, groups = 1 } = given;
+  const stride = pairOf('conv2d', 'stride', steps, 1);
+  const padding = pairOf('conv2d', 'padding', border, 0);
+  const dilation = pairOf('conv2d', 'dilation', gaps, 1);
   const shapes = `input ${x.dtype}${formatShape(x.shape)}, filter ${filter.dtype}${formatShape(filter.shape)}`;
   if (x.shape.length !== 4 || filter.shape.length !== 4 || x.dtype !== 'f32' || filter.dtype !== 'f32') {
     throw new ShapeError(`conv2d: expected f32 input [N,C,H,W] and filter [K,C/groups,R,S], got ${shapes}.`);
@@ -155,7 +160,7 @@ function sizesOf(x: Tensor, filter: Tensor, options: Conv2dOptions): Conv2dSizes
   const [k, channels, r, s] = filter.shape;
   if (!Number.isInteger(groups) || groups < 1 || c !== channels * groups || k % groups !== 0) {
     throw new ShapeError(
-      `conv2d: ${shapes}, groups ${groups}: expected the filter's second size to be C/groups and K divisible by groups.`,
+      `conv2d: ${shapes}, groups ${shown(groups)}: expected the filter's second size to be C/groups and K divisible by groups.`,
     );
   }
   const outputSize = (size: number, filterSize: number, dim: 0 | 1) =>

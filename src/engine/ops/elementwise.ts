@@ -2,6 +2,7 @@
  * Element-wise arithmetic, exponentials, trigonometric and activation functions: one row each. To add one, add a row;
  * row.ts says what it consists of.
  */
+import { checkNumber } from '../arguments.ts';
 import { floatDTypes } from '../dtype.ts';
 import { errorFunction } from '../run/special.ts';
 import { full, Tensor } from '../tensor.ts';
@@ -263,5 +264,6 @@ export const relu = unary({
 /** x where x > 0, else slope * x. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   checkFloat('leakyRelu', x);
+  checkNumber('leakyRelu', 'slope', slope);
   return where(greater(x, 0), x, mul(x, slope));
 }

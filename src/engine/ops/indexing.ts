@@ -10,7 +10,7 @@ import { scatterAdd as scatterAddKernel } from '../../kernels/scatter-add.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
 import { checkShape, formatShape, normalizeDim, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Operation } from '../tape.ts';
-import { arange, record, type Tensor } from '../tensor.ts';
+import { arange, checkTensors, record, type Tensor } from '../tensor.ts';
 import { add } from './elementwise.ts';
 import { expand, reshape } from './movement.ts';
 import { cast, eq } from './selection.ts';
@@ -20,6 +20,7 @@ import { cast, eq } from './selection.ts';
  * `dim`, x's sizes.
  */
 export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
+  checkTensors('gather', { x, index });
   const at = normalizeDim('gather', dim, x.shape);
   checkIndex('gather', x.shape, index, at);
   const size = x.shape[at];
@@ -56,6 +57,7 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
  * they are added in order. f32. index has source's shape and, but for `dim`, x's sizes.
  */
 export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+  checkTensors('scatterAdd', { x, index, source });
   const at = normalizeDim('scatterAdd', dim, x.shape);
   checkIndex('scatterAdd', x.shape, index, at);
   if (source.shape.join() !== index.shape.join() || source.dtype !== 'f32' || x.dtype !== 'f32') {
@@ -94,6 +96,7 @@ function scatterInto(source: Tensor, dim: number, index: Tensor, size: number): 
 
 /** Rows of x along `dim`, in the order of the one-dimensional i32 `index` (PyTorch's `index_select`). */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
+  checkTensors('indexSelect', { x, index });
   const at = normalizeDim('indexSelect', dim, x.shape);
   if (index.shape.length !== 1 || index.dtype !== 'i32') {
     throw new ShapeError(
@@ -107,6 +110,7 @@ export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
 
 /** f32 [.., classes]: 1 at the position that an integer label names, else 0. A label out of range gives a row of 0. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
+  checkTensors('oneHot', { labels });
   if (labels.dtype !== 'i32' && labels.dtype !== 'u32') {
     throw new TypeError(
       `oneHot: labels are ${labels.dtype}${formatShape(labels.shape)}, expected i32 or u32.`,

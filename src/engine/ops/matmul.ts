@@ -7,7 +7,7 @@ import { matmulFamily } from '../../kernels/matmul.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
 import { broadcastShapes, formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Entry, Operation } from '../tape.ts';
-import { record, type Tensor } from '../tensor.ts';
+import { checkTensors, record, type Tensor } from '../tensor.ts';
 import { expand, reshape } from './movement.ts';
 import { sum } from './reduction.ts';
 
@@ -28,6 +28,7 @@ interface Sizes {
  * two dims or more). f32 only.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkTensors('matmul', { a, b });
   for (const x of [a, b]) {
     if (x.dtype !== 'f32' || x.shape.length < 2) {
       throw new ShapeError(

@@ -2,6 +2,7 @@
  * Operations that show the same elements in another shape or order. Adjoint pairs: reshape <-> reshape, permute <->
  * inverse permute, flip <-> flip, expand <-> sum.
  */
+import { checkList, shown } from '../arguments.ts';
 import {
   broadcastShapes,
   checkShape,
@@ -13,9 +14,10 @@ import {
   sameShape,
   sizeOf,
   stridesOf,
+  wrapDim,
 } from '../shape.ts';
 import type { Operation } from '../tape.ts';
-import { record, type Tensor } from '../tensor.ts';
+import { checkTensors, record, type Tensor } from '../tensor.ts';
 import { sum } from './reduction.ts';
 import { moves, readStrided, unchanged } from './view.ts';
 
@@ -29,6 +31,8 @@ const reshapeOperation: Operation = {
 
 /** The same elements in the same order under another shape; one size may be -1 and is worked out. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkTensors('reshape', { x });
+  checkList('reshape', 'shape', shape, 'sizes');
   const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1);
   const result = shape.map((size) => (size === -1 && known > 0 ? x.size / known : size));
   const fits =
@@ -36,7 +40,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
     result.every((size) => Number.isInteger(size) && size >= 0);
   if (!fits || sizeOf(result) !== x.size) {
     throw new ShapeError(
-      `reshape: shape ${formatShape(x.shape)} has ${x.size} elements, which do not fit ${formatShape(shape)}.`,
+      `reshape: shape ${formatShape(x.shape)} has ${x.size} elements, which do not fit [${shape.map(shown)}].`,
     );
   }
   return sameShape(result, x.shape) ? unchanged(x) : record(reshapeOperation, [x], result, x.dtype);
@@ -74,6 +78,7 @@ const expandOperation: Operation = {
 
 /** Repeats dims of size 1 (and new leading dims) to `shape`, as broadcasting does. The gradient sums over them. */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  checkTensors('expand', { x });
   checkShape('expand', shape);
   if (!sameShape(broadcastShapes('expand', x.shape, shape), shape)) {
     throw new ShapeError(`expand: shape ${formatShape(x.shape)} cannot become ${formatShape(shape)}.`);
@@ -92,6 +97,8 @@ function sumTo(x: Tensor, shape: Shape): Tensor {
 
 /** Reorders dims: dim d of the result is dim `order[d]` of x. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
+  checkTensors('permute', { x });
+  checkList('permute', 'order', order, 'dims');
   const dims = order.map((dim) => normalizeDim('permute', dim, x.shape));
   if (dims.length !== x.shape.length || new Set(dims).size !== dims.length) {
     throw new ShapeError(
@@ -136,14 +143,17 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
 
 /** Swaps two dims (default: the last two). */
 export function transpose(x: Tensor, a = -2, b = -1): Tensor {
-  const from = normalizeDim('transpose', a, x.shape);
-  const to = normalizeDim('transpose', b, x.shape);
+  checkTensors('transpose', { x });
+  const from = wrapDim('transpose', a, x.shape);
+  const to = wrapDim('transpose', b, x.shape);
   const order = x.shape.map((_, dim) => (dim === from ? to : dim === to ? from : dim));
   return permute(x, order);
 }
 
 /** Reverses the order of elements along dims. */
 export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
+  checkTensors('flip', { x });
+  if (typeof dims !== 'number') checkList('flip', 'dims', dims, 'dims, or one');
   const list = normalizeDims('flip', dims, x.shape);
   const operation: Operation = {
     name: 'flip',
@@ -173,6 +183,7 @@ export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
 
 /** Drops dims of size 1: all of them, or those named. */
 export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
+  checkTensors('squeeze', { x });
   const list = dims === undefined ? undefined : normalizeDims('squeeze', dims, x.shape);
   const wide = list?.find((dim) => x.shape[dim] !== 1);
   if (wide !== undefined) {
@@ -188,12 +199,14 @@ export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
 
 /** Adds a dim of size 1 at position `dim` of the result. */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
+  checkTensors('unsqueeze', { x });
   const at = normalizeDim('unsqueeze', dim, x.shape, 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
 
-/** Merges dims from `start` on into one (PyTorch's `flatten(x, start)`). */
+/** Merges dims from `start` on into one (PyTorch's `flatten(x, start)`); a scalar becomes [1]. */
 export function flatten(x: Tensor, start = 0): Tensor {
-  const at = normalizeDim('flatten', start, x.shape);
+  checkTensors('flatten', { x });
+  const at = wrapDim('flatten', start, x.shape);
   return reshape(x, [...x.shape.slice(0, at), sizeOf(x.shape.slice(at))]);
 }

@@ -10,10 +10,11 @@ import {
   maxPool2dIndex,
   maxPool2dScatter,
 } from '../../kernels/max-pool2d.ts';
+import { optionsOf } from '../arguments.ts';
 import { referenceArray } from '../dtype.ts';
 import { formatShape, ShapeError } from '../shape.ts';
 import type { Operation } from '../tape.ts';
-import { full, record, type Tensor, tensor } from '../tensor.ts';
+import { checkTensors, full, record, type Tensor, tensor } from '../tensor.ts';
 import { type Pair, pairOf } from './checks.ts';
 import { conv2d } from './conv2d.ts';
 import { div } from './elementwise.ts';
@@ -28,6 +29,8 @@ export interface Pool2dOptions {
   /** Elements added around the image: never chosen by maxPool2d, zeros that count for avgPool2d. */
   readonly padding?: Pair;
 }
+
+export const pool2dOptions = ['stride', 'padding'] as const;
 
 /**
  * The largest element of every window (PyTorch's `max_pool2d`): x [N,C,H,W] -> [N,C,P,Q]. At a tie the first, row by
@@ -173,6 +176,7 @@ function regionMeans(x: Tensor, dim: number, count: number): Tensor {
 }
 
 function checkImage(name: string, x: Tensor): void {
+  checkTensors(name, { x });
   if (x.shape.length !== 4 || x.dtype !== 'f32') {
     throw new ShapeError(`${name}: expected an f32 tensor [N,C,H,W], got ${x.dtype}${formatShape(x.shape)}.`);
   }
@@ -190,8 +194,9 @@ function sizesOf(name: string, x: Tensor, windowSize: Pair, options: Pool2dOptio
   checkImage(name, x);
   checkPixels(name, x);
   const window = pairOf(name, 'window', windowSize, 1);
-  const stride = pairOf(name, 'stride', options.stride ?? window, 1);
-  const padding = pairOf(name, 'padding', options.padding ?? 0, 0);
+  const { stride: steps = window, padding: border = 0 } = optionsOf(name, options, pool2dOptions);
+  const stride = pairOf(name, 'stride', steps, 1);
+  const padding = pairOf(name, 'padding', border, 0);
   if (padding.some((amount, dim) => amount > window[dim] / 2)) {
     throw new ShapeError(`${name}: padding ${padding} is more than half of the window ${window}.`);
   }

@@ -2,11 +2,12 @@
  * Random numbers by Philox: a pure function of (seed, stream, draw, position), the same on every executor. A generator
  * keeps its draw count in a tensor that every draw advances, so compiled functions draw anew at each replay.
  */
+import { checkNumber, refuse, shown } from '../arguments.ts';
 import { assign } from '../assign.ts';
 import { referenceArray } from '../dtype.ts';
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts';
 import type { Operation } from '../tape.ts';
-import { arange, record, type Tensor, tensor } from '../tensor.ts';
+import { arange, checkTensors, record, Tensor, tensor } from '../tensor.ts';
 import { checkFloat } from './checks.ts';
 import { add, cos, log, mul, neg, sqrt, sub } from './elementwise.ts';
 import { reshape } from './movement.ts';
@@ -23,19 +24,32 @@ export interface Generator {
 /** A generator of its own sequence for every (seed, stream). The seed is a whole number from 0 to 2^53 - 1. */
 export function createGenerator(seed: number, stream = 0): Generator {
   if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new RangeError(`createGenerator: the seed is ${seed}; expected a whole number from 0 to 2^53 - 1.`);
+    throw new RangeError(
+      `createGenerator: the seed is ${shown(seed)}; expected a whole number from 0 to 2^53 - 1.`,
+    );
   }
   if (!Number.isInteger(stream) || stream < 0 || stream >= 2 ** 32) {
     throw new RangeError(
-      `createGenerator: the stream is ${stream}; expected a whole number from 0 to 2^32 - 1.`,
+      `createGenerator: the stream is ${shown(stream)}; expected a whole number from 0 to 2^32 - 1.`,
     );
   }
   return { state: tensor(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), stream, 0)) };
 }
 
+export function checkGenerator(operation: string, generator: Generator): void {
+  const fits = generator?.state instanceof Tensor;
+  if (!fits) refuse(operation, 'generator', generator, 'a generator, as createGenerator makes');
+}
+
+/** What every draw is given. */
+export function checkDraw(operation: string, generator: Generator, shape: Shape): void {
+  checkGenerator(operation, generator);
+  checkShape(operation, shape);
+}
+
 /** One draw: u32 words, uniform over all 2^32, and the generator advanced by one. */
 export function randomBits(generator: Generator, shape: Shape): Tensor {
-  checkShape('randomBits', shape);
+  checkDraw('randomBits', generator, shape);
   const { state } = generator;
   const bits = record(philoxOperation, [state], [...shape], 'u32');
   assign(state, add(state, tensor(Uint32Array.of(0, 0, 0, 1))));
@@ -97,7 +111,9 @@ function multiplyHigh(x: number, y: number): number {
 
 /** f32 uniform over [low, high), never high itself, nor by rounding: 24 random bits each. */
 export function uniform(generator: Generator, shape: Shape, low = 0, high = 1): Tensor {
-  checkShape('uniform', shape);
+  checkDraw('uniform', generator, shape);
+  checkNumber('uniform', 'low', low);
+  checkNumber('uniform', 'high', high);
   const bits = randomBits(generator, shape);
   const unit = mul(cast(shiftRight8(bits), 'f32'), 2 ** -24);
   if (low === 0 && high === 1) return unit;
@@ -134,7 +150,9 @@ function shiftRight8(bits: Tensor): Tensor {
 
 /** f32 normal(mean, deviation) by Box and Muller: sqrt(-2 log u) cos(2 pi v), u in (0, 1]. */
 export function normal(generator: Generator, shape: Shape, mean = 0, deviation = 1): Tensor {
-  checkShape('normal', shape);
+  checkDraw('normal', generator, shape);
+  checkNumber('normal', 'mean', mean);
+  checkNumber('normal', 'deviation', deviation);
   const pairs = uniform(generator, [2, ...shape]);
   const u = sub(1, reshape(slice(pairs, 0, 0, 1), shape));
   const v = reshape(slice(pairs, 0, 1, 2), shape);
@@ -142,12 +160,16 @@ export function normal(generator: Generator, shape: Shape, mean = 0, deviation =
   return mean === 0 && deviation === 1 ? standard : add(mul(standard, deviation), mean);
 }
 
+/** Throws unless the value is a number from 0 to 1. */
+export function checkProbability(operation: string, what: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return;
+  throw new RangeError(`${operation}: ${what} is ${shown(value)}, expected 0 to 1.`);
+}
+
 /** f32 1 with the given probability, else 0. */
 export function bernoulli(generator: Generator, shape: Shape, probability: number): Tensor {
-  if (!(probability >= 0 && probability <= 1)) {
-    throw new RangeError(`bernoulli: the probability is ${probability}, expected 0 to 1.`);
-  }
-  checkShape('bernoulli', shape);
+  checkProbability('bernoulli', 'the probability', probability);
+  checkDraw('bernoulli', generator, shape);
   return cast(less(uniform(generator, shape), probability), 'f32');
 }
 
@@ -156,6 +178,8 @@ export function bernoulli(generator: Generator, shape: Shape, probability: numbe
  * draw has no derivative.
  */
 export function categorical(generator: Generator, logits: Tensor): Tensor {
+  checkGenerator('categorical', generator);
+  checkTensors('categorical', { logits });
   if (logits.shape.length !== 2 || logits.dtype !== 'f32') {
     throw new ShapeError(
       `categorical: expected f32 logits [N,classes], got ${logits.dtype}${formatShape(logits.shape)}.`,
@@ -173,7 +197,7 @@ export function categorical(generator: Generator, logits: Tensor): Tensor {
 
 /** i32 [count]: 0 to count - 1 in random order, by the rank of random words (ties, if any, in order). */
 export function permutation(generator: Generator, count: number): Tensor {
-  checkShape('permutation', [count]);
+  checkDraw('permutation', generator, [count]);
   const keys = randomBits(generator, [count]);
   const positions = arange(count, 'i32');
   const [a, b] = [reshape(keys, [count, 1]), reshape(keys, [1, count])];
@@ -182,10 +206,14 @@ export function permutation(generator: Generator, count: number): Tensor {
   return sum(cast(before, 'i32'), 1);
 }
 
-/** Zeroes each element with probability p and scales the rest by 1 / (1 - p) (PyTorch's `dropout` in training). */
+/**
+ * Zeroes each element with probability p and scales the rest by 1 / (1 - p) (PyTorch's `dropout` in training). p = 1
+ * leaves zeros.
+ */
 export function dropout(generator: Generator, x: Tensor, p = 0.5): Tensor {
+  checkGenerator('dropout', generator);
   checkFloat('dropout', x);
-  if (!(p >= 0 && p < 1)) throw new RangeError(`dropout: p is ${p}, expected 0 <= p < 1.`);
+  checkProbability('dropout', 'p', p);
   if (p === 0) return unchanged(x);
-  return mul(x, mul(bernoulli(generator, x.shape, 1 - p), 1 / (1 - p)));
+  return mul(x, mul(bernoulli(generator, x.shape, 1 - p), p < 1 ? 1 / (1 - p) : 0));
 }

@@ -1,12 +1,14 @@
 /**
  * Reductions over any dims. sum and expand are each other's adjoint; the rest is composed, so that every order of
- * derivative follows. `dims` may be one dim, a list, or undefined for all; `keepDim` leaves them with size 1.
+ * derivative follows. `dims` may be one dim, a list, or undefined for all (so is an empty list, as in PyTorch; a scalar
+ * has dim 0 as well); `keepDim` leaves them with size 1.
  */
+import { checkFlag, checkNumber, optionsOf } from '../arguments.ts';
 import { type NumberArray, referenceArray } from '../dtype.ts';
 import type { Reduction } from '../plan/lowering.ts';
-import { formatShape, normalizeDim, normalizeDims, type Shape, ShapeError, sizeOf } from '../shape.ts';
+import { formatShape, normalizeDims, type Shape, ShapeError, sizeOf, wrapDim } from '../shape.ts';
 import type { Entry, GradientRule, Operation } from '../tape.ts';
-import { record, type Tensor } from '../tensor.ts';
+import { checkTensors, record, type Tensor } from '../tensor.ts';
 import { abs, add, div, exp, log, mul, sqrt, square, sub } from './elementwise.ts';
 import { expand, permute, reshape } from './movement.ts';
 import { cast, eq, isNan, logicalOr, where } from './selection.ts';
@@ -25,7 +27,7 @@ function reductionOperation(
     key: `${name}(${dims})`,
     gradients: [gradient],
     reference: ([x], entry) => foldElements(x, entry, dims, fold.initial(entry.dtype), fold.reference),
-    lowering: { kind: 'reduction', dims, initial: fold.initial, combine: fold.combine },
+    lowering: { kind: 'reduction', dims, initial: fold.initial, combine: fold.combine, adds: fold.adds },
   };
 }
 
@@ -75,7 +77,22 @@ function reduce(x: Tensor, operation: Operation, dims: readonly number[], keepDi
   return keepDim ? reshape(result, keptShape(x.shape, dims)) : result;
 }
 
+/** The dims to reduce, after checks of all that a reduction is given. */
+function dimsOf(
+  name: string,
+  x: Tensor,
+  dims: Dims | undefined,
+  keepDim: boolean,
+  floatOnly = false,
+): number[] {
+  checkNumeric(name, x, floatOnly);
+  checkFlag(name, 'keepDim', keepDim);
+  const list = normalizeDims(name, dims, x.shape);
+  return list.length > 0 ? list : normalizeDims(name, undefined, x.shape);
+}
+
 function checkNumeric(name: string, x: Tensor, floatOnly = false): void {
+  checkTensors(name, { x });
   if (x.dtype === 'bool' || (floatOnly && x.dtype !== 'f32')) {
     throw new TypeError(
       `${name}: expected ${floatOnly ? 'f32' : 'f32, i32 or u32'}, got ${x.dtype}${formatShape(x.shape)}; use cast first.`,
@@ -97,12 +114,11 @@ function isEmptyAlong(x: Tensor, dims: readonly number[]): boolean {
 
 /** Sum over dims; 0 for no elements. */
 export function sum(x: Tensor, dims?: Dims, keepDim = false): Tensor {
-  checkNumeric('sum', x);
-  const list = normalizeDims('sum', dims, x.shape);
+  const list = dimsOf('sum', x, dims, keepDim);
   const operation = reductionOperation(
     'sum',
     list,
-    { initial: () => 0, combine: (a, b) => `${a} + ${b}`, reference: (a, b) => a + b },
+    { initial: () => 0, combine: (a, b) => `${a} + ${b}`, adds: true, reference: (a, b) => a + b },
     (g, [input]) => expand(reshape(g, keptShape(input.shape, list)), input.shape),
   );
   return reduce(x, operation, list, keepDim);
@@ -110,8 +126,7 @@ export function sum(x: Tensor, dims?: Dims, keepDim = false): Tensor {
 
 /** Arithmetic mean over dims: the sum divided by the count (NaN for no elements). */
 export function mean(x: Tensor, dims?: Dims, keepDim = false): Tensor {
-  checkNumeric('mean', x, true);
-  const list = normalizeDims('mean', dims, x.shape);
+  const list = dimsOf('mean', x, dims, keepDim, true);
   return div(sum(x, list, keepDim), countOf(x, list));
 }
 
@@ -147,8 +162,7 @@ function extreme(
   keepDim: boolean,
   fold: Parameters<typeof reductionOperation>[2],
 ): Tensor {
-  checkNumeric(name, x);
-  const list = normalizeDims(name, dims, x.shape);
+  const list = dimsOf(name, x, dims, keepDim);
   checkNotEmpty(name, x, list);
   const operation = reductionOperation(name, list, fold, (g, [input], out) => {
     const kept = keptShape(input.shape, list);
@@ -169,8 +183,7 @@ function isExtreme(x: Tensor, value: Tensor): Tensor {
  * elements are zero.
  */
 export function prod(x: Tensor, dims?: Dims, keepDim = false): Tensor {
-  checkNumeric('prod', x);
-  const list = normalizeDims('prod', dims, x.shape);
+  const list = dimsOf('prod', x, dims, keepDim);
   const rest = x.shape.map((_, dim) => dim).filter((dim) => !list.includes(dim));
   const count = countOf(x, list);
   const restShape = rest.map((dim) => x.shape[dim]);
@@ -192,18 +205,18 @@ export function prod(x: Tensor, dims?: Dims, keepDim = false): Tensor {
 export function variance(
   x: Tensor,
   dims?: Dims,
-  { correction = 1, keepDim = false }: { readonly correction?: number; readonly keepDim?: boolean } = {},
+  options: { readonly correction?: number; readonly keepDim?: boolean } = {},
 ): Tensor {
-  checkNumeric('variance', x, true);
-  const list = normalizeDims('variance', dims, x.shape);
+  const { correction = 1, keepDim = false } = optionsOf('variance', options, ['correction', 'keepDim']);
+  checkNumber('variance', 'correction', correction);
+  const list = dimsOf('variance', x, dims, keepDim, true);
   const squares = square(sub(x, mean(x, list, true)));
   return div(sum(squares, list, keepDim), Math.max(0, countOf(x, list) - correction));
 }
 
 /** log(sum(exp(x))) over dims, without overflow; -infinity where every element is, and for no elements. */
 export function logSumExp(x: Tensor, dims?: Dims, keepDim = false): Tensor {
-  checkNumeric('logSumExp', x, true);
-  const list = normalizeDims('logSumExp', dims, x.shape);
+  const list = dimsOf('logSumExp', x, dims, keepDim, true);
   if (isEmptyAlong(x, list)) return log(sum(exp(x), list, keepDim));
   const highest = max(x, list, true).detach();
   const shift = where(eq(abs(highest), Infinity), 0, highest);
@@ -218,8 +231,8 @@ export function logSumExp(x: Tensor, dims?: Dims, keepDim = false): Tensor {
 
 /** Euclidean norm sqrt(sum x^2) over dims; its derivative at zero counts as zero (PyTorch's `norm`). */
 export function norm(x: Tensor, dims?: Dims, keepDim = false): Tensor {
-  checkNumeric('norm', x, true);
-  const squares = sum(square(x), normalizeDims('norm', dims, x.shape), keepDim);
+  const list = dimsOf('norm', x, dims, keepDim, true);
+  const squares = sum(square(x), list, keepDim);
   const isZero = eq(squares, 0);
   return where(isZero, 0, sqrt(where(isZero, 1, squares)));
 }
@@ -241,7 +254,10 @@ function argExtreme(
   keepDim: boolean,
   extremeOf: typeof max,
 ): Tensor {
-  if (dim === undefined) {
+  checkNumeric(name, x);
+  checkFlag(name, 'keepDim', keepDim);
+  const at = dim === undefined ? 0 : wrapDim(name, dim, x.shape);
+  if (dim === undefined || x.shape.length === 0) {
     checkNotEmpty(name, x, [...x.shape.keys()]);
     const flat = argExtreme(name, reshape(x, [x.size]), 0, false, extremeOf);
     return keepDim
@@ -251,8 +267,6 @@ function argExtreme(
         )
       : flat;
   }
-  const at = normalizeDim(name, dim, x.shape);
-  checkNumeric(name, x);
   checkNotEmpty(name, x, [at]);
   const best = expand(extremeOf(x, at, true), x.shape);
   return min(record(positionOperation(name, at), [x, best], x.shape, 'i32'), at, keepDim);

@@ -4,6 +4,7 @@
  * Operands broadcast as in NumPy; the expansion is an operation of its own, so its gradient (a sum) is undone once,
  * there, and no rule thinks of shapes. A plain number takes the other operand's dtype.
  */
+import { refuse } from '../arguments.ts';
 import { checkHolds, type DType, type NumberArray, numericDTypes, referenceArray } from '../dtype.ts';
 import { broadcastShapes, formatShape, sameShape, sizeOf } from '../shape.ts';
 import type { GradientRule, Operation } from '../tape.ts';
@@ -12,6 +13,7 @@ import { expand } from './movement.ts';
 
 export type Operand = Tensor | number;
 
+/** @internal */
 export interface Row {
   readonly name: string;
   /** Attributes as text, where the row is made for one use. */
@@ -31,6 +33,7 @@ export interface Row {
   readonly gives?: DType;
 }
 
+/** @internal */
 export function operationOf(row: Row): Operation {
   return {
     name: row.name,
@@ -68,7 +71,7 @@ function mapElements(
   return out;
 }
 
-/** Records a row: numbers become tensors (numbers alone f32 scalars), dtypes are checked, shapes broadcast. */
+/** @internal Records a row: numbers become tensors (numbers alone f32 scalars), dtypes are checked, shapes broadcast. */
 export function apply(row: Row, operation: Operation, operands: readonly Operand[]): Tensor {
   checkOperands(row.name, operands);
   const tensors = operands.filter((operand) => operand instanceof Tensor);
@@ -95,12 +98,9 @@ export function checkNumber(operation: string, value: number, tensors: readonly 
 }
 
 /** Throws unless every operand is a tensor or a number (untyped JavaScript can pass anything). */
-function checkOperands(operation: string, operands: readonly unknown[]): void {
+export function checkOperands(operation: string, operands: readonly unknown[]): void {
   const wrong = operands.findIndex((operand) => !(operand instanceof Tensor) && typeof operand !== 'number');
-  if (wrong < 0) return;
-  const came = operands[wrong];
-  const what = came === null ? 'null' : typeof came === 'string' ? JSON.stringify(came) : typeof came;
-  throw new TypeError(`${operation}: operand ${wrong + 1} is ${what}; expected a tensor or a number.`);
+  if (wrong >= 0) refuse(operation, `operand ${wrong + 1}`, operands[wrong], 'a tensor or a number');
 }
 
 export function operandTo(operand: Operand, shape: readonly number[], dtype: DType): Tensor {
@@ -108,11 +108,13 @@ export function operandTo(operand: Operand, shape: readonly number[], dtype: DTy
   return sameShape(operand.shape, shape) ? operand : expand(operand, shape);
 }
 
+/** @internal */
 export function unary(row: Row): (x: Tensor) => Tensor {
   const operation = operationOf(row);
   return (x) => apply(row, operation, [x]);
 }
 
+/** @internal */
 export function binary(row: Row): (a: Operand, b: Operand) => Tensor {
   const operation = operationOf(row);
   return (a, b) => apply(row, operation, [a, b]);

@@ -1,9 +1,20 @@
 /** Choosing and comparing elements, and changing their dtype. */
-import { allDTypes, type DType, floatDTypes, numericDTypes } from '../dtype.ts';
+import { shown } from '../arguments.ts';
+import { allDTypes, checkDType, type DType, floatDTypes, numericDTypes } from '../dtype.ts';
 import { broadcastShapes, formatShape } from '../shape.ts';
-import { record, Tensor } from '../tensor.ts';
+import { checkTensors, record, Tensor } from '../tensor.ts';
 import { mul } from './elementwise.ts';
-import { apply, binary, checkNumber, type Operand, operandTo, operationOf, type Row, unary } from './row.ts';
+import {
+  apply,
+  binary,
+  checkNumber,
+  checkOperands,
+  type Operand,
+  operandTo,
+  operationOf,
+  type Row,
+  unary,
+} from './row.ts';
 import { unchanged } from './view.ts';
 
 // ---- two operands, ties and bounds ----------------------------------------------------------------------------
@@ -51,9 +62,10 @@ const limit = operationOf(clampRow);
  * and the derivative 0. NaN stays NaN, with derivative 0. (All as PyTorch's `clamp`.)
  */
 export function clamp(x: Tensor, low = -Infinity, high = Infinity): Tensor {
-  if (Number.isNaN(low) || Number.isNaN(high)) {
-    throw new RangeError(`clamp: expected numbers as bounds, got low ${low} and high ${high}.`);
+  if ([low, high].some((bound) => typeof bound !== 'number' || Number.isNaN(bound))) {
+    throw new RangeError(`clamp: expected numbers as bounds, got low ${shown(low)} and high ${shown(high)}.`);
   }
+  checkTensors('clamp', { x });
   return apply(clampRow, limit, [x, low, high]);
 }
 
@@ -151,6 +163,8 @@ const select = operationOf({
 
 /** a where the bool tensor `condition` holds, else b; all three broadcast. A NaN not chosen stays out. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  checkTensors('where', { condition });
+  checkOperands('where', [condition, a, b]);
   if (condition.dtype !== 'bool') {
     throw new TypeError(
       `where: the condition is ${condition.dtype}${formatShape(condition.shape)}, expected bool; compare or cast it.`,
@@ -173,8 +187,8 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
  * gives the last f32 within (WGSL's rule), NaN 0; that way there is no derivative, and asking for one is an error.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  if (!allDTypes.includes(dtype))
-    throw new TypeError(`cast: '${dtype}' is no dtype; expected f32, i32, u32 or bool.`);
+  checkTensors('cast', { x });
+  checkDType('cast', dtype);
   if (x.dtype === dtype) return unchanged(x);
   const operation = operationOf({
     name: `cast to ${dtype}`,

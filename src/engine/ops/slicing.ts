@@ -1,19 +1,21 @@
 /** Cutting tensors and putting them together. slice <-> embed are each other's adjoint; concat's are slices. */
+import { checkList, shown } from '../arguments.ts';
 import { checkHolds, type NumberArray, referenceArray } from '../dtype.ts';
 import { formatShape, normalizeDim, ShapeError, sameShape, sizeOf, stridesOf } from '../shape.ts';
 import type { Entry, Operation } from '../tape.ts';
-import { full, record, type Tensor } from '../tensor.ts';
+import { checkTensorList, checkTensors, full, record, type Tensor } from '../tensor.ts';
 import { unsqueeze } from './movement.ts';
 import { moves, readStrided, unchanged } from './view.ts';
 
 /** Elements start, start + step, ... below `end` along one dim; negative positions count from the back. */
 export function slice(x: Tensor, dim: number, start: number, end?: number, step = 1): Tensor {
+  checkTensors('slice', { x });
   const at = normalizeDim('slice', dim, x.shape);
   const size = x.shape[at];
   const position = (value: number) => Math.min(size, Math.max(0, value < 0 ? value + size : value));
-  if (![start, end ?? 0, step].every(Number.isInteger) || step < 1) {
+  if (![start, end === undefined ? 0 : end, step].every(Number.isInteger) || step < 1) {
     throw new ShapeError(
-      `slice: expected whole numbers and a step >= 1, got ${start}:${end ?? ''}:${step}; use flip to reverse.`,
+      `slice: expected whole numbers and a step >= 1, got ${shown(start)}:${end === undefined ? '' : shown(end)}:${shown(step)}; use flip to reverse.`,
     );
   }
   const first = position(start);
@@ -99,8 +101,12 @@ function embedElements(
 
 /** Adds `before` and `after` elements of `value` to each dim: one pair per dim, first dim first. */
 export function pad(x: Tensor, amounts: readonly (readonly [number, number])[], value = 0): Tensor {
+  checkTensors('pad', { x });
   checkHolds('pad', value, x.dtype);
-  if (amounts.length !== x.shape.length || amounts.flat().some((n) => !Number.isInteger(n) || n < 0)) {
+  checkList('pad', 'amounts', amounts, 'pairs');
+  const arePairs = amounts.every((pair) => Array.isArray(pair) && pair.length === 2);
+  const fits = arePairs && amounts.length === x.shape.length;
+  if (!fits || amounts.flat().some((n) => !Number.isInteger(n) || n < 0)) {
     throw new ShapeError(
       `pad: expected ${x.shape.length} pairs of whole numbers >= 0 for shape ${formatShape(x.shape)}, ` +
         `got ${JSON.stringify(amounts)}.`,
@@ -116,6 +122,7 @@ export function pad(x: Tensor, amounts: readonly (readonly [number, number])[], 
 
 /** Joins tensors along an existing dim; all other sizes must agree. */
 export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
+  checkTensorList('concat', 'tensors', tensors);
   if (tensors.length === 0) throw new ShapeError('concat: expected at least one tensor, got none.');
   const [first] = tensors;
   const at = normalizeDim('concat', dim, first.shape);
@@ -178,6 +185,7 @@ function join(a: Tensor, b: Tensor, dim: number): Tensor {
 
 /** Joins tensors of one shape along a new dim. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+  checkTensorList('stack', 'tensors', tensors);
   if (tensors.length === 0) throw new ShapeError('stack: expected at least one tensor, got none.');
   const [first] = tensors;
   const other = tensors.find(({ shape, dtype }) => !sameShape(shape, first.shape) || dtype !== first.dtype);
@@ -199,11 +207,13 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
  * add up to it.
  */
 export function split(x: Tensor, sizes: number | readonly number[], dim = 0): Tensor[] {
+  checkTensors('split', { x });
   const at = normalizeDim('split', dim, x.shape);
   const total = x.shape[at];
   if (typeof sizes === 'number' && !(Number.isInteger(sizes) && sizes >= (total === 0 ? 0 : 1))) {
     throw new ShapeError(`split: expected a size >= 1, got ${sizes}.`);
   }
+  if (typeof sizes !== 'number') checkList('split', 'sizes', sizes, 'sizes, or one');
   const parts =
     typeof sizes === 'number'
       ? Array.from({ length: total === 0 ? 1 : Math.ceil(total / sizes) }, (_, i) =>
@@ -215,7 +225,7 @@ export function split(x: Tensor, sizes: number | readonly number[], dim = 0): Te
     parts.some((length) => !Number.isInteger(length) || length < 0)
   ) {
     throw new ShapeError(
-      `split: expected sizes >= 0 that add up to dim ${at} of ${formatShape(x.shape)}, got ${formatShape(parts)}.`,
+      `split: expected sizes >= 0 that add up to dim ${at} of ${formatShape(x.shape)}, got [${parts.map(shown)}].`,
     );
   }
   let start = 0;

@@ -21,11 +21,23 @@ export interface Graph {
   readonly key: string;
 }
 
-/** Follows an assignment that has not run yet to the node that computes it. */
+/** Follows what stands for another node, or for an assignment that has not run yet, to the node that computes it. */
 export function resolve(node: Node): Node {
   let at = node;
-  while (at.source !== undefined && at.value === undefined) at = at.source;
+  while (at.source !== undefined && at.value === undefined && !takeOver(at, at.source)) at = at.source;
   return at;
+}
+
+/**
+ * Shares the value of the node that this one stands for, so that the tape behind it is held no longer. A state has
+ * memory of its own, which newer values take; nor does anything lie behind a leaf.
+ */
+function takeOver(node: Node, { value, proof, operation }: Node): boolean {
+  if (node.owner !== undefined || proof !== undefined || operation.lowering.kind === 'leaf') return false;
+  if (value === undefined || value.kind === 'gone') return false;
+  node.value = value.kind === 'device' ? value.storage.share() : value;
+  node.source = undefined;
+  return true;
 }
 
 /** `isInput` marks leaves without a value that will get one before the graph is run. */

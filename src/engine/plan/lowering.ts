@@ -30,6 +30,8 @@ export interface Reduction {
   readonly dims: readonly number[];
   readonly initial: (dtype: DType) => number;
   readonly combine: (a: string, b: string, dtype: DType) => string;
+  /** True for an addition, which loses to rounding what is worth keeping. */
+  readonly adds?: boolean;
 }
 
 /** Hand-written WGSL over stored inputs. */

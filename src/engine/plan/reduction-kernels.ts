@@ -1,6 +1,7 @@
 /** WGSL of reductions with what is fused into them: an invocation or a workgroup per result, or per part of one. */
 import type { AdapterClass } from '../../kernels/family.ts';
 import { grid, linearMain, workgroupSize } from '../../kernels/kernel.ts';
+import { blockLength } from '../../kernels/long-sums.ts';
 import { sizeOf } from '../shape.ts';
 import { Emitter } from './emitter.ts';
 import type { Fusion } from './fuse.ts';
@@ -8,7 +9,7 @@ import { costOf, type FusedKernel, namesOf, program, writeElements } from './fus
 import type { Graph, GraphEntry } from './graph.ts';
 import type { Group } from './group.ts';
 import type { Reduction } from './lowering.ts';
-import { foldLoops, indexOf, loopsOver, mergeRuns, type Share } from './reduction-loops.ts';
+import { type Fold, foldLoops, indexOf, loopsOver, mergeRuns, type Share } from './reduction-loops.ts';
 
 /** How a reduction is spread over the device. */
 export interface Mapping {
@@ -48,11 +49,11 @@ export const plainMapping: Mapping = { lanes: 1, parts: 1 };
  */
 export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, mapping: Mapping): FusedKernel {
   const { lanes, parts } = mapping;
-  const folds = foldsOf(graph, group);
-  const [{ entry: first, lowering }] = folds;
+  const [{ entry: first, lowering }] = reducedIn(graph, group);
   const [shape] = first.inputShapes;
   const results = sizeOf(first.shape);
   const emitter = new Emitter(graph.entries, fusion);
+  const folds = foldsOf(graph, group, emitter, sizeOf(shape) / results / (lanes * parts) > blockLength);
   const bound = emitter.bound(results * parts);
   const result = parts === 1 ? 'i' : emitter.define(`i / ${emitter.size(parts)}`);
   const part = parts === 1 ? '0u' : emitter.define(`i % ${emitter.size(parts)}`);
@@ -70,7 +71,6 @@ export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, mapp
     result,
   ).coordinates;
   const { loops, counters } = loopsOver(emitter, runs, kept, share, lanes > 1);
-  const starts = folds.map(({ initial }) => initial(emitter));
   const body = emitter.block(() => {
     const index = indexOf(emitter, shape, runs, counters());
     folds.forEach(({ entry, into }, i) => {
@@ -85,13 +85,7 @@ export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, mapp
   const lines = [
     `if (i >= ${bound}) { return; }`,
     ...before,
-    ...starts.map((start, i) => `var total${i} = ${start};`),
-    ...foldLoops(
-      loops,
-      starts.map((start, i) => `var run${i} = ${start};`),
-      body,
-      folds.map(({ into }, i) => into(`total${i}`, `run${i}`)),
-    ),
+    ...foldLoops(loops, folds, body, blockLength),
     ...(lanes === 1 ? [] : foldLanes(folds)),
     ...rest,
   ];
@@ -110,7 +104,7 @@ export function reductionKernel(graph: Graph, group: Group, fusion: Fusion, mapp
 }
 
 /** The head of an entry point whose workgroup i folds together, with a place for each lane's share of every fold. */
-function workgroupMain(folds: readonly Fold[]): string {
+function workgroupMain(folds: readonly EntryFold[]): string {
   const shares = folds.map(
     ({ entry }, i) => `var<workgroup> share${i}: array<${entry.dtype}, ${workgroupLanes}>;`,
   );
@@ -125,7 +119,7 @@ fn main(
 }
 
 /** Folds the lanes' totals in a tree; lane 0 goes on with the whole. */
-function foldLanes(folds: readonly Fold[]): string[] {
+function foldLanes(folds: readonly EntryFold[]): string[] {
   return [
     ...folds.map((_, i) => `share${i}[lane] = total${i};`),
     `for (var half = ${workgroupLanes / 2}u; half > 0u; half /= 2u) {`,
@@ -139,38 +133,38 @@ function foldLanes(folds: readonly Fold[]): string[] {
   ];
 }
 
+/** Parts that are added up one by one: few, for they are few in all. */
+const partsBlock = 4;
+
 /**
  * Folds [parts, results] to [results], in order, for every sum of a group (a reduction in parts, a kernel that left its
  * sums in parts), and computes what follows. Reads the parts first, then other entries.
  */
 export function foldPartsKernel(graph: Graph, group: Group, fusion: Fusion, parts: number): FusedKernel {
-  const folds = foldsOf(graph, group);
-  const results = sizeOf(folds[0].entry.shape);
+  const reduced = reducedIn(graph, group);
+  const results = sizeOf(reduced[0].entry.shape);
   const { length } = graph.entries;
-  const sources = folds.map(
+  const sources = reduced.map(
     ({ entry }): GraphEntry => ({ ...entry, shape: [parts, results], leaf: 0, inputs: [] }),
   );
   const emitter = new Emitter([...graph.entries, ...sources], {
     stored: [...fusion.stored, ...sources.map(() => true)],
     base: [...fusion.base, ...sources.map((_, i) => length + i)],
   });
+  const folds = foldsOf(graph, group, emitter, parts > partsBlock);
   const bound = emitter.bound(results);
-  const end = emitter.bound(parts);
-  const starts = folds.map(({ initial }) => initial(emitter));
+  const loop = { counter: 'part', first: '0u', step: '1u', end: emitter.bound(parts) };
   const position = `part * ${emitter.size(results)} + i`;
   const body = emitter.block(() => {
     folds.forEach(({ into }, i) => {
       const index = emitter.linear(sources[i].shape, emitter.define(position));
-      emitter.write(into(`total${i}`, emitter.value(length + i, index)));
+      emitter.write(into(`run${i}`, emitter.value(length + i, index)));
     });
   });
   const lines = [
     `if (i >= ${bound}) { return; }`,
     ...emitter.lines,
-    ...starts.map((start, i) => `var total${i} = ${start};`),
-    `for (var part = 0u; part < ${end}; part++) {`,
-    ...body,
-    '}',
+    ...foldLoops([loop], folds, body, partsBlock),
     ...elementsAfter(emitter, graph, group, folds),
   ];
   return {
@@ -186,7 +180,7 @@ export function foldPartsKernel(graph: Graph, group: Group, fusion: Fusion, part
 }
 
 /** The lines that follow once every `total` is known. */
-function elementsAfter(emitter: Emitter, graph: Graph, group: Group, folds: readonly Fold[]): string[] {
+function elementsAfter(emitter: Emitter, graph: Graph, group: Group, folds: readonly EntryFold[]): string[] {
   folds.forEach(({ at, entry }, i) => {
     emitter.know(at, emitter.linear(entry.shape, 'i'), `total${i}`);
   });
@@ -195,28 +189,36 @@ function elementsAfter(emitter: Emitter, graph: Graph, group: Group, folds: read
   return emitter.lines.slice(before);
 }
 
-interface Fold {
+interface Reduced {
   readonly at: number;
   readonly entry: GraphEntry;
   readonly lowering: Reduction;
-  readonly initial: (emitter: Emitter) => string;
-  /** The statement that folds a value into a variable. */
-  readonly into: (variable: string, value: string) => string;
 }
 
 /** What a group folds; the results of a kernel in parts are summed. */
-function foldsOf({ entries }: Graph, { members }: Group): Fold[] {
+function reducedIn({ entries }: Graph, { members }: Group): Reduced[] {
   return members.flatMap((at) => {
     const entry = entries[at];
     const { lowering } = entry.operation;
     if (lowering.kind === 'inline' || lowering.kind === 'leaf') return [];
-    const fold = lowering.kind === 'reduction' ? lowering : sumOfParts;
+    return { at, entry, lowering: lowering.kind === 'reduction' ? lowering : sumOfParts };
+  });
+}
+
+type EntryFold = Reduced & Fold;
+
+/** The same as loops fold it. `long`: they have many terms. */
+function foldsOf(graph: Graph, group: Group, emitter: Emitter, long: boolean): EntryFold[] {
+  return reducedIn(graph, group).map(({ at, entry, lowering }) => {
+    const { initial, combine, adds = false } = lowering;
+    const { dtype } = entry;
     return {
       at,
       entry,
-      lowering: fold,
-      initial: (emitter) => emitter.constant(fold.initial(entry.dtype), entry.dtype),
-      into: (variable, value) => `${variable} = ${fold.combine(variable, value, entry.dtype)};`,
+      lowering,
+      start: emitter.constant(initial(dtype), dtype),
+      into: (variable, value) => `${variable} = ${combine(variable, value, dtype)};`,
+      long: long && adds && dtype === 'f32',
     };
   });
 }
@@ -226,6 +228,7 @@ const sumOfParts: Reduction = {
   dims: [0],
   initial: () => 0,
   combine: (a, b) => `${a} + ${b}`,
+  adds: true,
 };
 
 function reductionOf({ operation }: GraphEntry): Reduction {

@@ -1,4 +1,5 @@
 /** The loops of a reduction: which elements are folded, in which order, and where they are. */
+import { joinInto } from '../../kernels/long-sums.ts';
 import type { Shape } from '../shape.ts';
 import type { Emitter } from './emitter.ts';
 import type { Index } from './index-expression.ts';
@@ -104,35 +105,47 @@ export interface Loop {
   readonly end: string;
 }
 
-/** Elements that are folded in a row before what they give joins the total. */
-const runLength = 64;
+/** What loops fold. */
+export interface Fold {
+  readonly start: string;
+  /** The statement that folds a value into a variable. */
+  readonly into: (variable: string, value: string) => string;
+  /** Whether it is a sum that must not drift: see `long-sums.ts`. */
+  readonly long: boolean;
+}
 
 /**
- * Nested loops around `body`, the innermost in runs: a sum of n numbers then loses about n / runLength + runLength
- * roundings, not n.
+ * Nested loops around `body`, which folds into `run0`, `run1` ...: `total0`, `total1` ... hold the results. Of long sums
+ * the runs join the totals after every `block` terms.
  */
 export function foldLoops(
   loops: readonly Loop[],
-  start: readonly string[],
+  folds: readonly Fold[],
   body: readonly string[],
-  fold: readonly string[],
+  block: number,
 ): string[] {
-  const innermost = loops.at(-1);
-  if (!innermost) return [...start, ...body, ...fold];
-  const { counter, first, step, end } = innermost;
-  const stride = step === '1u' ? `${runLength}u` : `${runLength}u * ${step}`;
+  const joins = folds.flatMap(({ long }, i) => (long ? [joinInto(`total${i}`, `run${i}`)] : []));
+  const blocks =
+    joins.length === 0
+      ? loops
+      : loops.flatMap((loop, i) => (i < loops.length - 1 ? loop : inBlocks(loop, block)));
   return [
-    ...loops
-      .slice(0, -1)
-      .map(
-        (l) => `for (var ${l.counter} = ${l.first}; ${l.counter} < ${l.end}; ${l.counter} += ${l.step}) {`,
-      ),
-    `for (var base = ${first}; base < ${end}; base += ${stride}) {`,
-    ...start,
-    `for (var ${counter} = base; ${counter} < min(base + ${stride}, ${end}); ${counter} += ${step}) {`,
+    ...folds.flatMap(({ start }, i) => [`var total${i} = ${start};`, `var run${i} = ${start};`]),
+    ...blocks.map(
+      ({ counter, first, step, end }) =>
+        `for (var ${counter} = ${first}; ${counter} < ${end}; ${counter} += ${step}) {`,
+    ),
     ...body,
-    '}',
-    ...fold,
-    ...loops.map(() => '}'),
+    ...blocks.flatMap((_, i) => (i === 0 ? ['}', ...joins] : '}')),
+    ...folds.map(({ into }, i) => into(`total${i}`, `run${i}`)),
+  ];
+}
+
+/** A loop over blocks of so many, and one over a block. */
+function inBlocks({ counter, first, step, end }: Loop, size: number): Loop[] {
+  const stride = step === '1u' ? `${size}u` : `${size}u * ${step}`;
+  return [
+    { counter: 'block', first, step: stride, end },
+    { counter, first: 'block', step, end: `min(block + ${stride}, ${end})` },
   ];
 }

@@ -2,6 +2,7 @@
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../device.ts';
 import type { NumberArray } from '../dtype.ts';
 import type { Graph } from '../plan/graph.ts';
+import { type DeviceStorage, type HostValue, presentValue } from '../tape.ts';
 
 /** Milliseconds of work after which others get a turn: timers, signals, a page that is to be drawn. */
 const turn = 100;
@@ -18,18 +19,23 @@ export class ReferenceDevice implements Device {
   readonly kind = 'reference';
   readonly name = 'reference executor (float64, no GPU)';
   #ahead: Ahead | undefined;
+  #bytesInUse = 0;
+  #peakBytes = 0;
+  #kept = 0;
+  readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
 
+  /** @internal */
   run(graph: Graph, targets: readonly Target[]): RunResult {
     const ahead = this.#isAhead(graph) ? this.#ahead : undefined;
     this.#ahead = undefined;
     const arrays = ahead ? ahead.result() : this.values(graph);
     return {
-      kept: arrays.map((data, i) => (targets[i].purpose === 'keep' ? { kind: 'host', data } : undefined)),
+      kept: arrays.map((data, i) => (targets[i].purpose === 'keep' ? this.#keep(data) : undefined)),
       reads: Promise.resolve(arrays.filter((_, i) => targets[i].purpose === 'read')),
     };
   }
 
-  /** Does the work of `run` ahead, which itself cannot wait, with a pause for others now and then. */
+  /** @internal Does the work of `run` ahead, which itself cannot wait, with a pause for others now and then. */
   settle(graph: Graph): Promise<void> | undefined {
     if (this.#isAhead(graph) || graph.leaves.some(({ value }) => value?.kind !== 'host')) return undefined;
     const inputs = graph.leaves.map(({ value }) => (value?.kind === 'host' ? value.data : undefined));
@@ -63,7 +69,7 @@ export class ReferenceDevice implements Device {
     );
   }
 
-  /** The targets' elements, at once. */
+  /** @internal The targets' elements, at once. */
   values(graph: Graph): NumberArray[] {
     const steps = this.#execute(graph);
     for (;;) {
@@ -88,6 +94,25 @@ export class ReferenceDevice implements Device {
     return graph.targets.map((entry) => values[entry] ?? new Float64Array());
   }
 
+  /** A value that stays, counted until it is released or collected. */
+  #keep(data: NumberArray): HostValue {
+    const bytes = data.byteLength;
+    this.#bytesInUse += bytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#bytesInUse);
+    this.#kept++;
+    let held = true;
+    const release = () => {
+      if (!held) return;
+      held = false;
+      this.#bytesInUse -= bytes;
+      this.#kept--;
+    };
+    const storage = { deviceName: this.name, bytes, release };
+    const value: HostValue = { kind: 'host', data, copies: [storage] };
+    this.#collected.register(value, storage);
+    return value;
+  }
+
   #compute(graph: Graph, at: number, values: readonly (NumberArray | undefined)[]): NumberArray {
     const entry = graph.entries[at];
     return entry.operation.reference(
@@ -96,6 +121,7 @@ export class ReferenceDevice implements Device {
     );
   }
 
+  /** @internal */
   explain(graph: Graph): string {
     return graph.entries.map((entry, at) => `${at}  ${entry.operation.key} [${entry.shape}]`).join('\n');
   }
@@ -104,8 +130,10 @@ export class ReferenceDevice implements Device {
     return new Map();
   }
 
+  /** The values that were kept (by `run`, or by an assignment): what stays of a run. */
   memory(): MemoryUse {
-    return { bytesInUse: 0, peakBytes: 0, bytesReserved: 0, buffers: 0 };
+    const bytesInUse = this.#bytesInUse;
+    return { bytesInUse, peakBytes: this.#peakBytes, bytesReserved: bytesInUse, buffers: this.#kept };
   }
 
   counters(): Counters {
@@ -123,8 +151,8 @@ async function inTurns(work: () => boolean): Promise<void> {
 }
 
 function leafData(graph: Graph, leaf: number): NumberArray {
-  const { value } = graph.leaves[leaf];
-  if (value?.kind === 'host') return value.data;
+  const value = presentValue(graph.leaves[leaf]);
+  if (value.kind === 'host') return value.data;
   throw new Error(
     `A tensor of shape [${graph.leaves[leaf].shape}] lies on a GPU device; read it there before switching to the reference executor.`,
   );

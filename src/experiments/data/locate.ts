@@ -1,9 +1,10 @@
 /** Finds data files, and says which ones were looked for when there are none. */
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cacheFolder, dataFolder } from '../../engine/user-folders.ts';
 import { readProblem } from '../files.ts';
 
 /** The folder of regrad's package.json, found from this module upwards, so it works from source and bundled. */
@@ -39,12 +40,12 @@ function isPackageRoot(folder: string): boolean {
 
 /** Where `regrad data fetch` puts a set, and where a set is looked for that is named without a folder. */
 export function fetchedFolder(name: string): string {
-  return join(process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'regrad', name);
+  return join(dataFolder() ?? tmpdir(), 'regrad', name);
 }
 
-/** Where files are kept that can be made again. */
-export function cacheFolder(name: string): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'regrad', name);
+/** Where files of a kind are kept that can be made again. */
+export function cacheFolderOf(kind: string): string {
+  return join(cacheFolder() ?? tmpdir(), 'regrad', kind);
 }
 
 /** A folder that a person named, with a leading `~` as the home folder (no shell expands it after a colon). */

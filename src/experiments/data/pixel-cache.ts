@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { clearLeftovers, createFolder, writeFileAtomic } from '../files.ts';
-import { cacheFolder } from './locate.ts';
+import { cacheFolderOf } from './locate.ts';
 
 const headerBytes = 512;
 
@@ -34,7 +34,7 @@ export async function cachedPixels({
   const hash = createHash('sha256').update(JSON.stringify([decoder, size]));
   for (const input of inputs) hash.update(`\n${input}`);
   const key = hash.digest('hex');
-  const folder = cacheFolder('pixels');
+  const folder = cacheFolderOf('pixels');
   const path = join(folder, `${name}-${key.slice(0, 16)}.bin`);
   const describe = (pixels: Uint8Array): string =>
     JSON.stringify({ format: 'regrad pixels 1', key, decoder, size, crc32: crc32(pixels) }).padEnd(

@@ -11,6 +11,7 @@ import type { RunPoint } from '../run-training.ts';
 import type { Experiment } from './experiment.ts';
 import { mainRows } from './main-table.ts';
 import type { RowResult } from './results.ts';
+import { batchesText } from './rows-table.ts';
 import type { Setting } from './settings.ts';
 
 export const figure1: Experiment = {
@@ -49,7 +50,7 @@ export function trajectories(title: string, setting: Setting, rows: readonly Row
   return {
     title,
     subtitle:
-      `${setting.name}, |B| = ${setting.batch}, |M| = ${setting.microBatch}; ` +
+      `${setting.name}, ${batchesText(setting, rows)}; ` +
       (seeds > 1 ? `mean of ${seeds} seeds, band ± one standard deviation` : 'one seed'),
     panels: [
       {

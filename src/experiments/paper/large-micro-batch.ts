@@ -13,7 +13,7 @@ import type { Experiment, Row } from './experiment.ts';
 import { mainRows } from './main-table.ts';
 import { type OfficialNumber, official } from './official-numbers.ts';
 import { type RowResult, rowEstimate, testAccuracy } from './results.ts';
-import { batchesOf, rowsTable } from './rows-table.ts';
+import { batchesOf, batchesText, rowsTable } from './rows-table.ts';
 import type { Setting, SettingKey } from './settings.ts';
 
 interface Large {
@@ -117,7 +117,7 @@ export function bySize(
   }));
   return {
     title,
-    subtitle: `${setting.name}, |B| = ${setting.batch}; bars are 95 % intervals over seeds`,
+    subtitle: `${setting.name}, ${batchesText(setting, [...levels, ...groups.flatMap(([, rows]) => rows)])}; bars are 95 % intervals over seeds`,
     columns: 1,
     width: 640,
     panels: [

@@ -10,7 +10,7 @@ import {
   rowEstimate,
   testAccuracy,
 } from './results.ts';
-import type { Setting } from './settings.ts';
+import { differencesOf, type Setting } from './settings.ts';
 
 /** Examples of a mini-batch and a micro-batch of a row. */
 export function batchesOf(
@@ -19,6 +19,16 @@ export function batchesOf(
 ): { batch: number; microBatch: number } {
   const micro = microBatch ?? setting.microBatch;
   return { batch: method === 'SB' ? micro : setting.batch, microBatch: micro };
+}
+
+/** The batches of the rows of a figure: "|B| = 48 (SB: 16), |M| = 16". */
+export function batchesText(setting: Setting, rows: readonly RowResult[]): string {
+  const sizes = rows.map(({ row }) => ({ ...batchesOf(row, setting), small: row.method === 'SB' }));
+  const list = (values: readonly number[]) => [...new Set(values)].join(', ');
+  const small = list(sizes.filter((size) => size.small).map(({ batch }) => batch));
+  const large = list(sizes.filter((size) => !size.small).map(({ batch }) => batch));
+  const batches = large && small ? `${large} (SB: ${small})` : large || small;
+  return `|B| = ${batches}, |M| = ${list(sizes.map(({ microBatch }) => microBatch))}`;
 }
 
 /**
@@ -87,7 +97,7 @@ export function rowsTable(
       ...(labels.length > 0
         ? [
             `README: the README of the official code${withLabels ? '' : `, ${sources[0]}`}; single numbers, without intervals. ` +
-              `Here: ${setting.differences}.`,
+              `Here: ${differencesOf(setting)}.`,
           ]
         : []),
       ...notes.map((note) => `† ${note}`),

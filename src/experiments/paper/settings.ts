@@ -1,6 +1,6 @@
 /**
  * The settings of the experiments: a model on a data set at a scale, with its batches and its budget. What differs from
- * the official code is said in `differences`, word for word as the report prints it. Sources: [readme] and [code] the
+ * the official code is said by `differencesOf`, word for word as the report prints it, from the numbers of what ran. Sources: [readme] and [code] the
  * official code and its README, [ours] a choice made here where neither says.
  */
 
@@ -40,8 +40,6 @@ export interface Setting {
   /** What becomes of the images that are left at the end of an epoch; see `RunConfig.lastBatch`. */
   readonly lastBatch: RunConfig['lastBatch'];
   readonly augment: boolean;
-  /** What must be known before a number is held against the README's. */
-  readonly differences: string;
 }
 
 /**
@@ -66,10 +64,6 @@ const quick: Setting = {
   holdNorms: 4,
   lastBatch: 'full',
   augment: false,
-  differences:
-    'a ResNet of two blocks with 4 and 8 channels on 100 images of 8 x 8 pixels, |B| = 48, |M| = 16, 160 updates; the ' +
-    "README's numbers are from far larger networks, on CIFAR, with |B| of 5000 or 5120 and |M| of 100 or 128. Only signs " +
-    'and orders can be compared, not values',
 };
 
 /**
@@ -97,10 +91,6 @@ const small = (dataset: 'cifar10' | 'cifar100', name: string, classes: number): 
   holdNorms: 20,
   lastBatch: 'full',
   augment: true,
-  differences:
-    `a ResNet of three blocks with 16, 32 and 64 channels on 10,000 images of ${name}, |B| = 512, |M| = 64, 1,000 updates, ` +
-    "with the README's rates and lambdas, which were not tuned for this size; the README's numbers are from 40,000 images, " +
-    'larger networks, and |B| of 5000 or 5120',
 });
 
 /**
@@ -117,12 +107,6 @@ const official = {
   lastBatch: 'nominal',
   augment: true,
 } as const;
-const budget =
-  "5,000 updates, the official code's default, and three or as many seeds as asked for; how long the README's runs were, " +
-  'and of how many seeds, is not known';
-const selection =
-  'Checkpoints are selected on held-out training images and tested on the official test images; the official code does so ' +
-  'on CIFAR-100, and the reverse on CIFAR-10';
 
 /** |B| and |M|: the code's defaults, which the README's example for ResNet-18 gives too. */
 const resnet18 = {
@@ -130,7 +114,6 @@ const resnet18 = {
   model: 'resnet18',
   batch: 5120,
   microBatch: 128,
-  differences: `${budget}. ${selection}`,
 };
 /** |B| = 5000 and |M| = 100 [ours]: written nowhere, but the README's sizes 50, 1000 and 2500 divide 5000, and not 5120. */
 const vgg11 = {
@@ -138,7 +121,6 @@ const vgg11 = {
   model: 'vgg11',
   batch: 5000,
   microBatch: 100,
-  differences: `${budget}. |B| = 5000 and |M| = 100 are our inference from the README's other sizes. ${selection}`,
 };
 /** torchvision's vgg16_bn for 32 x 32 images. */
 const vgg16bn = (classes: number): ModelSpec => ({
@@ -157,7 +139,6 @@ const vgg16 = {
   ...official,
   batch: 5120,
   microBatch: 128,
-  differences: `${budget}. |B| = 5120 and |M| = 128 are the code's defaults; the README does not give them. ${selection}`,
 };
 const cifar10 = { dataset: 'cifar10', data: 'cifar10', classes: 10 } as const;
 const cifar100 = { dataset: 'cifar100', data: 'cifar100', classes: 100 } as const;
@@ -174,6 +155,33 @@ export const settings = {
 } as const satisfies Record<string, Setting>;
 
 export type SettingKey = keyof typeof settings;
+
+/** What must be known before a number of `setting` is held against the README's. */
+export function differencesOf(setting: Setting): string {
+  const { name, scale, trainImages, steps, batch, microBatch } = setting;
+  const images = trainImages === undefined ? '' : ` on ${trainImages.toLocaleString('en')} images`;
+  const sizes = `${name}${images}, |B| = ${batch} and |M| = ${microBatch} unless a row has its own, ${steps.toLocaleString('en')} updates`;
+  if (scale === 'quick') {
+    return (
+      `${sizes}; the README's numbers are from far larger networks, on CIFAR, with |B| of 5000 or 5120 and |M| of 100 or ` +
+      '128. Only signs and orders can be compared, not values'
+    );
+  }
+  if (scale === 'small') {
+    return (
+      `${sizes}, with the README's rates and lambdas, which were not tuned for this size; the README's numbers are from ` +
+      '40,000 images, larger networks, and |B| of 5000 or 5120'
+    );
+  }
+  const budget = steps === official.steps ? ", the official code's default" : '';
+  return `${sizes}${budget}; how long the README's runs were, and of how many seeds, is not known${batchesSource(setting)}`;
+}
+
+function batchesSource({ model, batch, microBatch }: Setting): string {
+  const both = `. |B| = ${batch} and |M| = ${microBatch} are`;
+  if (model === 'vgg11') return `${both} our inference from the README's other sizes`;
+  return model === 'resnet18' ? '' : `${both} the code's defaults; the README does not give them`;
+}
 
 /**
  * The settings of a scale for which there are images. `data` is what the command line gave, each as in `--data`; nothing

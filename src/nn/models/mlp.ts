@@ -1,9 +1,12 @@
 /** The multi-layer perceptron. */
+import { optionsOf, shown } from '../../engine/arguments.ts';
 import { flatten, type Generator, type Tensor } from '../../engine/index.ts';
+import { checkGenerator } from '../../engine/ops/random.ts';
 import { GELU, ReLU, Tanh } from '../activations.ts';
 import { Linear } from '../layers.ts';
 import { Module } from '../module.ts';
 import { Sequential } from '../sequential.ts';
+import { checkCount, checkCounts } from '../specification.ts';
 
 const activations = { relu: ReLU, tanh: Tanh, gelu: GELU };
 
@@ -16,6 +19,8 @@ export interface MlpSpecification {
   readonly activation: keyof typeof activations;
 }
 
+const fields = ['inputs', 'hidden', 'classes', 'activation'] as const;
+
 /** linear, activation, linear, ..., linear: x [N,...] -> logits [N,classes]. Names: net.0.weight, net.0.bias, ... */
 export function mlp(specification: MlpSpecification, generator: Generator): Module {
   return new Mlp(specification, generator);
@@ -24,11 +29,16 @@ export function mlp(specification: MlpSpecification, generator: Generator): Modu
 class Mlp extends Module {
   readonly net: Sequential;
 
-  constructor({ inputs, hidden, classes, activation }: MlpSpecification, generator: Generator) {
+  constructor(specification: MlpSpecification, generator: Generator) {
     super();
+    const { inputs, hidden, classes, activation } = optionsOf('mlp', specification, fields, 'specification');
+    checkGenerator('mlp', generator);
+    checkCount('mlp', 'inputs', inputs);
+    checkCounts('mlp', 'hidden', hidden);
+    checkCount('mlp', 'classes', classes);
     if (!Object.hasOwn(activations, activation)) {
       const known = Object.keys(activations).join(', ');
-      throw new RangeError(`mlp: activation is ${JSON.stringify(activation)}, expected one of ${known}.`);
+      throw new RangeError(`mlp: activation is ${shown(activation)}, expected one of ${known}.`);
     }
     const Activation = activations[activation];
     const widths = [inputs, ...hidden];

@@ -1,10 +1,12 @@
 /** Residual networks for small images (He et al., 2015). */
+import { optionsOf } from '../../engine/arguments.ts';
 import { add, type Generator, globalAvgPool2d, relu, type Tensor } from '../../engine/index.ts';
+import { checkGenerator } from '../../engine/ops/random.ts';
 import { BatchNorm2d } from '../batch-norm2d.ts';
 import { Conv2d, Linear } from '../layers.ts';
 import { Module } from '../module.ts';
 import { Sequential } from '../sequential.ts';
-import { checkCount } from '../specification.ts';
+import { checkCount, checkCounts } from '../specification.ts';
 
 export interface ResnetSpecification {
   /** Channels of each stage. From the second stage on, the first block halves the image. */
@@ -29,7 +31,8 @@ export function resnet18(
   specification: Pick<ResnetSpecification, 'classes' | 'channels'>,
   generator: Generator,
 ): Module {
-  return resnet({ ...specification, widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2] }, generator);
+  const own = optionsOf('resnet18', specification, ['classes', 'channels'], 'specification');
+  return resnet({ ...own, widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2] }, generator);
 }
 
 /** `resnet` of the same widths with 3, 4, 6 and 3 blocks: ResNet-34. */
@@ -37,8 +40,11 @@ export function resnet34(
   specification: Pick<ResnetSpecification, 'classes' | 'channels'>,
   generator: Generator,
 ): Module {
-  return resnet({ ...specification, widths: [64, 128, 256, 512], blocks: [3, 4, 6, 3] }, generator);
+  const own = optionsOf('resnet34', specification, ['classes', 'channels'], 'specification');
+  return resnet({ ...own, widths: [64, 128, 256, 512], blocks: [3, 4, 6, 3] }, generator);
 }
+
+const fields = ['widths', 'blocks', 'classes', 'channels'] as const;
 
 class Resnet extends Module {
   readonly conv1: Conv2d;
@@ -46,14 +52,20 @@ class Resnet extends Module {
   readonly stages: readonly Sequential[];
   readonly linear: Linear;
 
-  constructor({ widths, blocks, classes, channels = 3 }: ResnetSpecification, generator: Generator) {
+  constructor(specification: ResnetSpecification, generator: Generator) {
     super();
+    optionsOf('resnet', specification, fields, 'specification');
+    const { widths, blocks, classes, channels = 3 } = specification;
+    checkGenerator('resnet', generator);
+    checkCounts('resnet', 'widths', widths);
+    checkCounts('resnet', 'blocks', blocks);
+    checkCount('resnet', 'classes', classes);
+    checkCount('resnet', 'channels', channels);
     if (widths.length === 0 || widths.length !== blocks.length) {
       throw new RangeError(
         `resnet: widths [${widths}] and blocks [${blocks}] must be of one length, one entry per stage.`,
       );
     }
-    for (const count of blocks) checkCount('resnet', 'an entry of blocks', count);
     this.conv1 = this.child(
       'conv1',
       new Conv2d(channels, widths[0], 3, { padding: 1, bias: false, generator }),

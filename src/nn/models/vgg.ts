@@ -1,5 +1,7 @@
 /** VGG networks (Simonyan and Zisserman, 2014). */
+import { checkFlag, checkList, checkNumber, optionsOf } from '../../engine/arguments.ts';
 import { flatten, type Generator, normal, type Shape, type Tensor } from '../../engine/index.ts';
+import { checkGenerator, checkProbability } from '../../engine/ops/random.ts';
 import { ReLU } from '../activations.ts';
 import { BatchNorm2d } from '../batch-norm2d.ts';
 import { Dropout } from '../dropout.ts';
@@ -8,7 +10,7 @@ import { Conv2d, Linear } from '../layers.ts';
 import { Module } from '../module.ts';
 import { AdaptiveAvgPool2d, MaxPool2d } from '../pooling.ts';
 import { Identity, Sequential } from '../sequential.ts';
-import { checkCount } from '../specification.ts';
+import { checkCount, checkCounts } from '../specification.ts';
 
 export interface VggSpecification {
   /** Output channels of each 3x3 convolution; 'M' is a 2x2 max pool. */
@@ -30,6 +32,18 @@ export interface VggSpecification {
   readonly linearDeviation?: number;
 }
 
+const fields = [
+  'plan',
+  'hidden',
+  'classes',
+  'bn',
+  'size',
+  'channels',
+  'pool',
+  'dropout',
+  'linearDeviation',
+] as const;
+
 /**
  * x [N,channels,size,size] -> logits [N,classes]. Names: features.0.weight, ..., classifier.0.weight, ... Convolutions start
  * with He's normal weights by fan-out and biases of 0. Dropout goes on drawing from `generator`.
@@ -50,7 +64,8 @@ export function vgg11(
   specification: Pick<VggSpecification, 'classes'> & Partial<VggSpecification>,
   generator: Generator,
 ): Module {
-  return vgg({ ...vgg11Defaults, ...specification }, generator);
+  const own = optionsOf('vgg11', specification, fields, 'specification');
+  return vgg({ ...vgg11Defaults, ...own }, generator);
 }
 
 /** What `vgg16Bn` is, but for the classes. */
@@ -75,7 +90,8 @@ export function vgg16Bn(
   specification: Pick<VggSpecification, 'classes'> & Partial<VggSpecification>,
   generator: Generator,
 ): Module {
-  return vgg({ ...vgg16BnDefaults, ...specification }, generator);
+  const own = optionsOf('vgg16Bn', specification, fields, 'specification');
+  return vgg({ ...vgg16BnDefaults, ...own }, generator);
 }
 
 class Vgg extends Module {
@@ -85,8 +101,31 @@ class Vgg extends Module {
 
   constructor(specification: VggSpecification, generator: Generator) {
     super();
-    const { plan, hidden, classes, bn = false, size, channels = 3, pool, dropout } = specification;
+    optionsOf('vgg', specification, fields, 'specification');
+    const {
+      plan,
+      hidden,
+      classes,
+      bn = false,
+      size,
+      channels = 3,
+      pool,
+      dropout,
+      linearDeviation,
+    } = specification;
+    checkGenerator('vgg', generator);
+    checkList('vgg', 'plan', plan, "channels and 'M'");
+    plan.forEach((entry, at) => {
+      if (entry !== 'M') checkCount('vgg', `plan[${at}]`, entry);
+    });
+    checkCounts('vgg', 'hidden', hidden);
+    checkCount('vgg', 'classes', classes);
+    checkFlag('vgg', 'bn', bn);
     checkCount('vgg', 'size', size);
+    checkCount('vgg', 'channels', channels);
+    if (pool !== undefined) checkCount('vgg', 'pool', pool);
+    if (dropout !== undefined) checkProbability('vgg', 'dropout', dropout);
+    if (linearDeviation !== undefined) checkNumber('vgg', 'linearDeviation', linearDeviation);
     const pools = plan.filter((entry) => entry === 'M').length;
     const lastSize = Math.floor(size / 2 ** pools);
     if (lastSize === 0) {

@@ -1,32 +1,28 @@
 /** The WebGPU executor: keeps plans by structure, and runs one as a single pass of prepared dispatches. */
 import type { AdapterClass, Choices } from '../../../kernels/family.ts';
+import { refuse } from '../../arguments.ts';
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../../device.ts';
-import { fromDeviceBytes, type NumberArray, toDeviceWords } from '../../dtype.ts';
+import { fromDeviceBytes } from '../../dtype.ts';
+
 import { explainPlan } from '../../plan/explain.ts';
 import type { Graph } from '../../plan/graph.ts';
 import { ownKernels } from '../../plan/own-kernels.ts';
 import { makePlan } from '../../plan/plan.ts';
 import { allOn, type Switches } from '../../plan/switches.ts';
-import type { DeviceStorage, DeviceValue, Node } from '../../tape.ts';
-import { describe, ErrorGuard } from './errors.ts';
+import { type DeviceValue, type Node, presentValue } from '../../tape.ts';
+import type { WebGpuDevice } from '../../web-gpu.ts';
+import { ErrorGuard } from './errors.ts';
 import { GpuStopwatch } from './gpu-stopwatch.ts';
+import { checkDeviceOptions, type GpuDeviceOptions } from './options.ts';
 import { PipelineCache } from './pipelines.ts';
 import { BufferPool, type PooledBuffer } from './pool.ts';
 import { PreparedPlan } from './prepared-plan.ts';
 import { type KernelTime, Profiler } from './profiler.ts';
+import { Slots } from './slots.ts';
 import { Staging } from './staging.ts';
-import { VariantChooser, type VariantOptions, type VariantsByKey } from './variants.ts';
-
-export interface GpuDeviceOptions extends VariantOptions {
-  readonly name: string;
-  readonly adapterClass: AdapterClass;
-  /** Told how many of a plan's new kernels are compiled, from 0 on: the first step of a large model takes seconds. */
-  readonly onCompile?: (done: number, total: number) => void;
-  /** Told of what is waited for: that many launches. */
-  readonly onWait?: (work: Promise<unknown>, launches: number) => void;
-  /** For measuring what the planner gains: what is turned off. */
-  readonly switches?: Partial<Switches>;
-}
+import { Storages } from './storage.ts';
+import { Uploads } from './uploads.ts';
+import { VariantChooser, type VariantsByKey } from './variants.ts';
 
 /** Graphs whose plans are kept at a time; the least recently used goes first. */
 const maxPlans = 256;
@@ -35,30 +31,39 @@ export class GpuDevice implements Device {
   readonly kind = 'gpu';
   readonly name: string;
   readonly adapterClass: AdapterClass;
+  /** @internal */
   readonly switches: Switches;
   /** For those who launch kernels of their own. */
-  readonly gpu: GPUDevice;
+  readonly gpu: WebGpuDevice;
   readonly #errors: ErrorGuard;
   readonly #pool: BufferPool;
+  readonly #storages: Storages;
+  readonly #uploads: Uploads;
+  readonly #slots: Slots;
   readonly #pipelines: PipelineCache;
   readonly #staging: Staging;
   readonly #onCompile: GpuDeviceOptions['onCompile'];
   readonly #onWait: GpuDeviceOptions['onWait'];
   readonly #chooser: VariantChooser;
   readonly #plans = new Map<string, PreparedPlan[]>();
-  readonly #collected = new FinalizationRegistry<DeviceStorage>((storage) => storage.release());
   #profiler: Profiler | undefined;
   #planCount = 0;
   #bindGroups = 0;
   #dispatches = 0;
 
+  /** @internal `createGpuDevice` makes one. */
   constructor(gpu: GPUDevice, options: GpuDeviceOptions) {
+    if (typeof gpu?.createBuffer !== 'function') refuse('GpuDevice', 'gpu', gpu, 'a GPUDevice');
+    checkDeviceOptions('GpuDevice', options);
     this.gpu = gpu;
     this.name = options.name;
     this.adapterClass = options.adapterClass;
     this.switches = { ...allOn, ...options.switches };
     this.#errors = new ErrorGuard(gpu);
     this.#pool = new BufferPool(gpu);
+    this.#storages = new Storages(this, this.#pool);
+    this.#uploads = new Uploads(gpu.queue, this.#pool, options.name);
+    this.#slots = new Slots(this.#pool);
     this.#pipelines = new PipelineCache(gpu);
     this.#staging = new Staging(gpu);
     this.#onCompile = options.onCompile;
@@ -71,6 +76,7 @@ export class GpuDevice implements Device {
     );
   }
 
+  /** @internal */
   settle(graph: Graph): Promise<void> | undefined {
     return this.#chooser.settle(() => (this.#plans.has(graph.key) ? [] : ownKernels(graph, this.switches)));
   }
@@ -84,55 +90,59 @@ export class GpuDevice implements Device {
     return this.#chooser.measured;
   }
 
+  /** @internal */
   run(graph: Graph, targets: readonly Target[]): RunResult {
     this.#errors.throwIfLost();
     const { plan, ready } = this.#planFor(graph, targets);
-    const finished = this.#errors.open(() => `running ${plan.plan.steps.length} kernels`);
-    let kept: (DeviceValue | undefined)[];
-    let reads: Promise<NumberArray[]>;
-    try {
-      const leaves = graph.leaves.map((node, leaf) => this.#leafBuffer(plan, node, leaf));
-      const inputs = new Set(leaves);
-      const bytes = plan.plan.resultSizes.map((size) => size * 4);
-      kept = targets.map((target, i) =>
-        target.purpose === 'keep' ? this.#valueFor(target, bytes[i], inputs) : undefined,
-      );
-      const outputs = kept.map((value) => value && this.#ownBuffer(value));
-      const encoder = this.gpu.createCommandEncoder();
-      this.#bindGroups += plan.encode(encoder, leaves, outputs, this.#profiler);
-      this.#dispatches += plan.plan.steps.length;
-      const results = plan.results(leaves, outputs);
-      outputs.forEach((output, i) => {
-        if (output && results[i] !== output && bytes[i] > 0) {
-          encoder.copyBufferToBuffer(results[i].buffer, 0, output.buffer, 0, bytes[i]);
-        }
-      });
-      const wanted = [...targets.keys()].filter((i) => targets[i].purpose === 'read');
-      const sources = wanted.map((i) => ({ buffer: results[i].buffer, bytes: bytes[i] }));
-      const read = this.#staging.copyOut(encoder, sources);
-      const timed = this.#profiler?.finish(encoder);
-      this.gpu.queue.submit([encoder.finish()]);
-      reads = Promise.all([read(), timed?.()]).then(([all]) =>
-        all.map((words, i) => fromDeviceBytes(graph.entries[graph.targets[wanted[i]]].dtype, words)),
-      );
-    } catch (error) {
-      this.#errors.close(finished).catch(() => {});
-      throw error;
-    }
-    // What preparing reports comes first: it names the kernel that running then stumbles over.
-    const closed = this.#errors.close(finished);
-    closed.catch(() => {});
-    const checked = ready.then(() => closed);
-    checked.catch(() => this.#forget(plan));
-    const read = checked.then(
-      () => reads.catch((error: unknown) => Promise.reject(this.#errors.explain(error))),
-      (error: unknown) => {
-        reads.catch(() => {});
-        throw this.#errors.explain(error);
-      },
+    const buffersBefore = this.#pool.created;
+    const { result, accepted } = this.#errors.watch(
+      () => `running ${plan.plan.steps.length} kernels`,
+      () => this.#submit(plan, graph, targets),
     );
+    const buffersAfter = this.#pool.created;
+    const { kept, reads } = result;
+    // What preparing reports comes first: it names the kernel that running then stumbles over.
+    const checked = ready.then(() => accepted);
+    checked.catch(() => {
+      this.#forget(plan);
+      this.#pool.doubt(buffersBefore, buffersAfter);
+      this.#slots.clear();
+      this.#uploads.clear();
+    });
+    reads.catch(() => {});
+    const read = checked
+      .then(() => reads)
+      .catch((error: unknown) => {
+        throw this.#errors.explain(error);
+      });
     this.#onWait?.(read, plan.plan.steps.length);
     return { kept, reads: read };
+  }
+
+  #submit(plan: PreparedPlan, graph: Graph, targets: readonly Target[]): RunResult {
+    plan.takeSlots();
+    const leaves = this.#leafBuffers(graph.leaves);
+    const bytes = plan.plan.resultSizes.map((size) => size * 4);
+    const kept = this.#keptValues(targets, bytes, new Set(leaves));
+    const outputs = kept.map((value) => value && this.#storages.bufferOf(value));
+    const encoder = this.gpu.createCommandEncoder();
+    this.#bindGroups += plan.encode(encoder, leaves, outputs, this.#profiler);
+    this.#dispatches += plan.plan.steps.length;
+    const results = plan.results(leaves, outputs);
+    outputs.forEach((output, i) => {
+      if (output && results[i] !== output && bytes[i] > 0) {
+        encoder.copyBufferToBuffer(results[i].buffer, 0, output.buffer, 0, bytes[i]);
+      }
+    });
+    const wanted = [...targets.keys()].filter((i) => targets[i].purpose === 'read');
+    const sources = wanted.map((i) => ({ buffer: results[i].buffer, bytes: bytes[i] }));
+    const read = this.#staging.copyOut(encoder, sources);
+    const timed = this.#profiler?.finish(encoder);
+    this.gpu.queue.submit([encoder.finish()]);
+    const reads = Promise.all([read(), timed?.()]).then(([all]) =>
+      all.map((words, i) => fromDeviceBytes(graph.entries[graph.targets[wanted[i]]].dtype, words)),
+    );
+    return { kept, reads };
   }
 
   memory(): MemoryUse {
@@ -149,6 +159,7 @@ export class GpuDevice implements Device {
     };
   }
 
+  /** @internal */
   explain(graph: Graph, options: { readonly wgsl?: boolean }): string {
     return explainPlan(
       this.#makePlan(
@@ -198,18 +209,19 @@ export class GpuDevice implements Device {
     const kept = targets.map((target) => target.purpose === 'keep');
     // The graph's own string is the key: it is long, and hashed once however often a compiled function replays.
     const siblings = this.#plans.get(graph.key) ?? [];
+    const known = siblings.find((plan) => plan.kept.every((keeps, i) => keeps === kept[i]));
+    const plan =
+      known ??
+      new PreparedPlan(
+        graph.key,
+        kept,
+        this.#makePlan(graph, kept, (choices) => this.#chooser.choose(choices)),
+        { gpu: this.gpu, slots: this.#slots, pipelines: this.#pipelines, onCompile: this.#onCompile },
+      );
+    const ready = known ? Promise.resolve() : plan.prepare(this.#errors);
     this.#plans.delete(graph.key);
     this.#plans.set(graph.key, siblings);
-    const known = siblings.find((plan) => plan.kept.every((keeps, i) => keeps === kept[i]));
-    if (known) return { plan: known, ready: Promise.resolve() };
-    const made = this.#makePlan(graph, kept, (choices) => this.#chooser.choose(choices));
-    const plan = new PreparedPlan(graph.key, kept, made, {
-      gpu: this.gpu,
-      pool: this.#pool,
-      pipelines: this.#pipelines,
-      onCompile: this.#onCompile,
-    });
-    const ready = plan.prepare(this.#errors);
+    if (known) return { plan, ready };
     this.#planCount++;
     siblings.push(plan);
     for (const [oldest, plans] of this.#plans) {
@@ -222,65 +234,48 @@ export class GpuDevice implements Device {
 
   #forget(plan: PreparedPlan): void {
     const siblings = this.#plans.get(plan.key);
-    if (siblings?.includes(plan)) siblings.splice(siblings.indexOf(plan), 1);
+    if (!siblings?.includes(plan)) return;
+    siblings.splice(siblings.indexOf(plan), 1);
+    if (siblings.length === 0) this.#plans.delete(plan.key);
+    plan.dispose();
   }
 
-  /** A leaf's buffer: its own on this device, or the plan's, filled from the host when another value comes. */
-  #leafBuffer(plan: PreparedPlan, node: Node, leaf: number): PooledBuffer {
-    const { value } = node;
-    if (value?.kind === 'device') {
-      const own = this.#ownBuffer(value);
-      if (own) {
-        plan.dropUpload(leaf);
-        return own;
-      }
-      const there = value.storage.deviceName;
+  /** The leaves' buffers: their values' own on this device, or copies of what lies on the host. */
+  #leafBuffers(nodes: readonly Node[]): PooledBuffer[] {
+    const uploads = this.#uploads.buffers(nodes);
+    return nodes.map((node, i) => {
+      const value = presentValue(node);
+      const buffer = value.kind === 'device' ? this.#storages.bufferOf(value) : uploads[i];
+      if (buffer) return buffer;
+      const { shape } = node;
+      const deviceName = value.kind === 'device' ? value.storage.deviceName : 'the host';
+      const where = deviceName === this.name ? `another device of the name ${deviceName}` : deviceName;
       throw new Error(
-        `A tensor of shape [${node.shape}] lies on ${there}, not on ${there === this.name ? 'this device of the same name' : this.name}; ` +
+        `A tensor of shape [${shape}] lies on ${where}, not on ${deviceName === this.name ? 'this one' : this.name}; ` +
           'read it there (data) and make a tensor of it here.',
       );
+    });
+  }
+
+  /** Values for the results that stay: one that may be recycled, unless this run reads it; else a new one. */
+  #keptValues(
+    targets: readonly Target[],
+    bytes: readonly number[],
+    inputs: ReadonlySet<PooledBuffer>,
+  ): (DeviceValue | undefined)[] {
+    const made: DeviceValue[] = [];
+    try {
+      return targets.map(({ purpose, recycle }, i) => {
+        if (purpose !== 'keep') return undefined;
+        const spare = recycle && this.#storages.bufferOf(recycle);
+        if (recycle && spare && !inputs.has(spare)) return recycle;
+        const value = this.#storages.create(bytes[i]);
+        made.push(value);
+        return value;
+      });
+    } catch (error) {
+      for (const { storage } of made) storage.release();
+      throw error;
     }
-    if (value?.kind !== 'host')
-      throw new Error(`A tensor of shape [${node.shape}] has no value to run with.`);
-    return plan.upload(leaf, node, () => toDeviceWords(node.dtype, value.data), describe(node));
-  }
-
-  /** The value for a result: the one that may be recycled, unless this run reads it; else a new one. */
-  #valueFor({ recycle }: Target, bytes: number, inputs: ReadonlySet<PooledBuffer>): DeviceValue {
-    const spare = recycle && this.#ownBuffer(recycle);
-    if (recycle && spare && !inputs.has(spare)) return recycle;
-    const storage = new GpuStorage(this, this.#pool.acquire(bytes, 'A result'), bytes, this.#pool);
-    const value: DeviceValue = { kind: 'device', storage };
-    this.#collected.register(value, storage);
-    return value;
-  }
-
-  /** The buffer of a value that lies on this device. */
-  #ownBuffer({ storage }: DeviceValue): PooledBuffer | undefined {
-    return storage instanceof GpuStorage && storage.owner === this ? storage.pooled : undefined;
-  }
-}
-
-class GpuStorage implements DeviceStorage {
-  readonly owner: GpuDevice;
-  readonly pooled: PooledBuffer;
-  readonly bytes: number;
-  readonly #pool: BufferPool;
-  #released = false;
-
-  constructor(owner: GpuDevice, pooled: PooledBuffer, bytes: number, pool: BufferPool) {
-    this.owner = owner;
-    this.pooled = pooled;
-    this.bytes = bytes;
-    this.#pool = pool;
-  }
-
-  get deviceName(): string {
-    return this.owner.name;
-  }
-
-  release(): void {
-    if (!this.#released) this.#pool.release(this.pooled);
-    this.#released = true;
   }
 }

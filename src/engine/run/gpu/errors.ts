@@ -1,10 +1,7 @@
 /** GPU errors as rejected promises whose sentences name the kernel, and a lost device noticed everywhere. */
+import { DeviceLostError } from '../../device-lost.ts';
 import { formatShape } from '../../shape.ts';
 import type { Node } from '../../tape.ts';
-
-interface Scopes {
-  readonly what: () => string;
-}
 
 export class ErrorGuard {
   readonly #device: GPUDevice;
@@ -18,18 +15,36 @@ export class ErrorGuard {
   }
 
   throwIfLost(): void {
-    if (this.#lost) throw this.#lostError(this.#lost);
+    if (this.#lost) throw lostError(this.#lost);
   }
 
-  /** Begins to watch; `what` names the work in an error. Every `open` needs its `close`, in the same turn. */
-  open(what: () => string): Scopes {
+  /** Does `work`, which `what` names in an error; `accepted` resolves if the device finds nothing wrong with it. */
+  watch<T>(what: () => string, work: () => T): { readonly result: T; readonly accepted: Promise<void> } {
     this.#device.pushErrorScope('validation');
     this.#device.pushErrorScope('out-of-memory');
-    return { what };
+    const close = () => {
+      const accepted = this.#close(what);
+      accepted.catch(() => {});
+      return accepted;
+    };
+    let result: T;
+    try {
+      result = work();
+    } catch (error) {
+      // Scopes are a stack: they are closed whatever happens.
+      close();
+      throw error;
+    }
+    return { result, accepted: close() };
   }
 
-  /** Resolves if nothing went wrong since `open`. */
-  async close({ what }: Scopes): Promise<void> {
+  /** The error to show: that the device is lost explains whatever failed because of it. */
+  explain(error: unknown): Error {
+    if (this.#lost) return lostError(this.#lost);
+    return error instanceof Error ? error : new Error(String(error));
+  }
+
+  async #close(what: () => string): Promise<void> {
     const memory = this.#device.popErrorScope();
     const validation = this.#device.popErrorScope();
     const [outOfMemory, invalid] = await Promise.all([memory, validation]);
@@ -37,20 +52,12 @@ export class ErrorGuard {
     if (invalid) throw new Error(`The GPU refused ${what()}: ${invalid.message}`);
     this.throwIfLost();
   }
+}
 
-  /** The error to show: that the device is lost explains whatever failed because of it. */
-  explain(error: unknown): Error {
-    if (this.#lost) return this.#lostError(this.#lost);
-    return error instanceof Error ? error : new Error(String(error));
-  }
-
-  #lostError(info: GPUDeviceLostInfo): Error {
-    const why =
-      info.reason === 'destroyed' ? 'it was destroyed' : info.message || 'the driver gave no reason';
-    return new Error(
-      `The GPU device is lost (${why}). Values that lay on it are gone; request a new device and start again.`,
-    );
-  }
+function lostError({ reason, message }: GPUDeviceLostInfo): DeviceLostError {
+  return new DeviceLostError(
+    reason === 'destroyed' ? 'it was destroyed' : message || 'the driver gave no reason',
+  );
 }
 
 /** A node for error texts and buffer labels. */

@@ -47,35 +47,46 @@ export class GpuStopwatch implements Stopwatch {
     this.#errors = errors;
     this.#size = output;
     const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage;
-    const watched = errors.open(() => 'taking memory for timing');
-    this.#data = bytes.map((size) => this.#buffer({ size, usage: STORAGE | COPY_DST | COPY_SRC }));
-    inputs.forEach((elements, i) => {
-      // Each input begins elsewhere in the pattern.
-      const values = pattern.subarray(1000 * i);
-      for (let at = 0; at < elements; at += values.length) {
-        gpu.queue.writeBuffer(this.#data[i], 4 * at, values, 0, Math.min(values.length, elements - at));
-      }
-    });
-    this.#memory = errors.close(watched);
-    this.#memory.catch(() => {});
+    const { result, accepted } = errors.watch(
+      () => 'taking memory for timing',
+      () => {
+        const data = bytes.map((size) => this.#buffer({ size, usage: STORAGE | COPY_DST | COPY_SRC }));
+        inputs.forEach((elements, i) => {
+          // Each input begins elsewhere in the pattern.
+          const values = pattern.subarray(1000 * i);
+          for (let at = 0; at < elements; at += values.length) {
+            gpu.queue.writeBuffer(data[i], 4 * at, values, 0, Math.min(values.length, elements - at));
+          }
+        });
+        return data;
+      },
+    );
+    this.#data = result;
+    this.#memory = accepted;
   }
 
   async prepare(kernel: Kernel): Promise<Prepared> {
     await this.#memory;
     const { name, uniforms } = kernel;
     const inputs = this.#data.length - 1;
-    const watched = this.#errors.open(() => `the kernel ${name}`);
-    const pipeline = this.#pipelines.pipeline(kernel, inputs, 1);
-    const layout = this.#pipelines.layout(inputs, 1, uniforms.length > 0);
-    const buffers = uniforms.length > 0 ? [...this.#data, this.#uniform(uniforms)] : this.#data;
-    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-    const group = this.#gpu.createBindGroup({ label: `timing ${name}`, layout, entries });
+    const { result, accepted } = this.#errors.watch(
+      () => `the kernel ${name}`,
+      () => {
+        const pipeline = this.#pipelines.pipeline(kernel, inputs, 1);
+        const layout = this.#pipelines.layout(inputs, 1, uniforms.length > 0);
+        const buffers = uniforms.length > 0 ? [...this.#data, this.#uniform(uniforms)] : this.#data;
+        const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+        const group = this.#gpu.createBindGroup({ label: `timing ${name}`, layout, entries });
+        return { pipeline, group };
+      },
+    );
     try {
-      await this.#errors.close(watched);
+      await accepted;
     } catch (error) {
       this.#pipelines.forget(kernel);
       throw error;
     }
+    const { pipeline, group } = result;
     const sample: Sampler = (launches) => this.#time(kernel, pipeline, group, launches);
     // Some drivers compile at the first launch, and memory is cleared then.
     await sample(1);
@@ -119,20 +130,25 @@ export class GpuStopwatch implements Stopwatch {
   ): Promise<number> {
     const gpu = this.#gpu;
     const profiler = gpu.features.has('timestamp-query') ? new Profiler(gpu) : undefined;
-    const watched = this.#errors.open(() => `timing ${name}`);
-    const encoder = gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass(profiler?.next(name, 0));
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, group);
-    for (let i = 0; i < launches; i++) pass.dispatchWorkgroups(...workgroups);
-    pass.end();
-    const timed = profiler?.finish(encoder);
-    const started = performance.now();
-    gpu.queue.submit([encoder.finish()]);
+    const { result, accepted } = this.#errors.watch(
+      () => `timing ${name}`,
+      () => {
+        const encoder = gpu.createCommandEncoder();
+        const pass = encoder.beginComputePass(profiler?.next(name, 0));
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, group);
+        for (let i = 0; i < launches; i++) pass.dispatchWorkgroups(...workgroups);
+        pass.end();
+        const timed = profiler?.finish(encoder);
+        const started = performance.now();
+        gpu.queue.submit([encoder.finish()]);
+        return { timed, started };
+      },
+    );
     const [, milliseconds] = await Promise.all([
-      this.#errors.close(watched),
-      gpu.queue.onSubmittedWorkDone().then(() => performance.now() - started),
-      timed?.(),
+      accepted,
+      gpu.queue.onSubmittedWorkDone().then(() => performance.now() - result.started),
+      result.timed?.(),
     ]);
     return profiler?.times()[0].milliseconds ?? milliseconds;
   }

@@ -15,8 +15,8 @@ export interface PooledBuffer {
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #free = new Map<number, PooledBuffer[]>();
-  readonly #slots = new Map<number, PooledBuffer[]>();
-  #nextId = 0;
+  /** Numbers of buffers, from and before, that may be no memory at all. */
+  readonly #doubtful: (readonly [from: number, before: number])[] = [];
   #inUse = 0;
   #peak = 0;
   #reserved = 0;
@@ -44,10 +44,8 @@ export class BufferPool {
   release(buffer: PooledBuffer): void {
     this.#inUse -= buffer.size;
     const unused = this.#reserved - this.#inUse;
-    if (unused > Math.max(keepUnused, this.#inUse)) {
-      this.#reserved -= buffer.size;
-      this.#alive--;
-      buffer.buffer.destroy();
+    if (unused > Math.max(keepUnused, this.#inUse) || this.#isDoubtful(buffer)) {
+      this.#destroy(buffer);
       return;
     }
     const list = this.#free.get(buffer.size);
@@ -55,20 +53,26 @@ export class BufferPool {
     else this.#free.set(buffer.size, [buffer]);
   }
 
-  /**
-   * Buffers for the slots of a plan. Plans run one after the other, and no slot's content outlives a run, so all plans
-   * share them: the n-th slot of a size is always the same buffer, and bind groups over slots stay valid.
-   */
-  slots(sizes: readonly number[], label: string): PooledBuffer[] {
-    const taken = new Map<number, number>();
-    return sizes.map((size) => {
-      const at = taken.get(size) ?? 0;
-      taken.set(size, at + 1);
-      const list = this.#slots.get(size) ?? [];
-      this.#slots.set(size, list);
-      list[at] ??= this.acquire(size, label);
-      return list[at];
-    });
+  /** The buffers made when so many had been, and before so many had been, are not used again. */
+  doubt(from: number, before: number): void {
+    if (from === before) return;
+    this.#doubtful.push([from, before]);
+    for (const [size, list] of this.#free) {
+      for (const buffer of list) if (this.#isDoubtful(buffer)) this.#destroy(buffer);
+      this.#free.set(
+        size,
+        list.filter((buffer) => !this.#isDoubtful(buffer)),
+      );
+    }
+  }
+
+  /** Throws, with the sizes, where the device cannot bind so much. */
+  checkSize(bytes: number, label: string): void {
+    if (bytes <= this.#limit) return;
+    throw new RangeError(
+      `${label} needs a buffer of ${bytes} bytes; this adapter binds at most ${this.#limit}. ` +
+        'Use smaller batches or split the tensor.',
+    );
   }
 
   memory(): MemoryUse {
@@ -80,23 +84,31 @@ export class BufferPool {
     };
   }
 
-  #create(size: number, bytes: number, label: string): PooledBuffer {
+  get #limit(): number {
     const { maxStorageBufferBindingSize, maxBufferSize } = this.#device.limits;
-    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    if (bytes > limit) {
-      throw new RangeError(
-        `${label} needs a buffer of ${bytes} bytes; this adapter binds at most ${limit}. ` +
-          'Use smaller batches or split the tensor.',
-      );
-    }
+    return Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  }
+
+  #isDoubtful({ id }: PooledBuffer): boolean {
+    return this.#doubtful.some(([from, before]) => id >= from && id < before);
+  }
+
+  #destroy({ buffer, size }: PooledBuffer): void {
+    this.#reserved -= size;
+    this.#alive--;
+    buffer.destroy();
+  }
+
+  #create(size: number, bytes: number, label: string): PooledBuffer {
+    this.checkSize(bytes, label);
+    const limit = this.#limit;
     const buffer = this.#device.createBuffer({
       label,
       size: Math.min(size, limit - (limit % 4)),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
-    this.#created++;
     this.#alive++;
     this.#reserved += size;
-    return { id: this.#nextId++, buffer, size };
+    return { id: this.#created++, buffer, size };
   }
 }

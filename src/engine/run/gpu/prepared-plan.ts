@@ -1,10 +1,10 @@
 /** A plan with its pipelines, uniforms and bind groups: what is left for a run is to encode it. */
 import type { Place, Plan, Step } from '../../plan/plan.ts';
-import type { Node } from '../../tape.ts';
 import type { ErrorGuard } from './errors.ts';
 import type { PipelineCache } from './pipelines.ts';
-import type { BufferPool, PooledBuffer } from './pool.ts';
+import type { PooledBuffer } from './pool.ts';
 import type { Profiler } from './profiler.ts';
+import type { Slots } from './slots.ts';
 
 /** Offsets of uniforms in their common buffer. */
 const uniformAlignment = 256;
@@ -34,7 +34,7 @@ interface Binding {
 /** What a plan is prepared with. */
 interface Means {
   readonly gpu: GPUDevice;
-  readonly pool: BufferPool;
+  readonly slots: Slots;
   readonly pipelines: PipelineCache;
   readonly onCompile?: (done: number, total: number) => void;
 }
@@ -46,43 +46,45 @@ export class PreparedPlan {
   readonly kept: readonly boolean[];
   readonly plan: Plan;
   readonly #gpu: GPUDevice;
-  readonly #pool: BufferPool;
+  readonly #slots: Slots;
   readonly #pipelines: PipelineCache;
   readonly #onCompile: Means['onCompile'];
-  readonly #uploads: ({ readonly buffer: PooledBuffer; node?: Node } | undefined)[] = [];
-  #slots: readonly PooledBuffer[] = [];
+  /** The sizes of the plan's slots, the largest first, and for each slot which of them is its. */
+  readonly #slotSizes: readonly number[];
+  readonly #slotRanks: readonly number[];
+  #slotBuffers: readonly PooledBuffer[] = [];
   #uniforms: GPUBuffer | undefined;
   #steps: readonly PreparedStep[] = [];
   readonly #bindings: Binding[] = [];
   #bindGroupsMade = 0;
 
-  constructor(key: string, kept: readonly boolean[], plan: Plan, { gpu, pool, pipelines, onCompile }: Means) {
+  constructor(
+    key: string,
+    kept: readonly boolean[],
+    plan: Plan,
+    { gpu, slots, pipelines, onCompile }: Means,
+  ) {
     this.key = key;
     this.kept = kept;
     this.plan = plan;
     this.#gpu = gpu;
-    this.#pool = pool;
+    this.#slots = slots;
+    const bySize = [...plan.slots.keys()].sort((a, b) => plan.slots[b] - plan.slots[a]);
+    this.#slotSizes = bySize.map((slot) => plan.slots[slot]);
+    this.#slotRanks = plan.slots.map((_, slot) => bySize.indexOf(slot));
     this.#pipelines = pipelines;
     this.#onCompile = onCompile;
   }
 
-  /** Compiles what is new and takes memory. Resolves when the device has accepted all of it. */
+  /** Compiles what is new. Resolves when the device has accepted all of it. */
   prepare(errors: ErrorGuard): Promise<void> {
     const checks: Promise<void>[] = [];
     const watched = <T>(what: string, work: () => T): T => {
-      const scopes = errors.open(() => what);
-      try {
-        return work();
-      } finally {
-        const check = errors.close(scopes);
-        check.catch(() => {});
-        checks.push(check);
-      }
+      const { result, accepted } = errors.watch(() => what, work);
+      checks.push(accepted);
+      return result;
     };
-    const { steps, slots } = this.plan;
-    this.#slots = watched(`taking memory for ${slots.length} intermediates`, () =>
-      this.#pool.slots(slots, largest(this.plan)),
-    );
+    const { steps } = this.plan;
     const words = steps.map(({ kernel }) => paddedWords(kernel.uniforms));
     this.#uniforms = watched('writing uniforms', () => this.#writeUniforms(words));
     const compiled = this.#pipelines.created;
@@ -99,12 +101,21 @@ export class PreparedPlan {
         workgroups: kernel.workgroups,
         bindGroups: new Map<string, GPUBindGroup>(),
       }));
+      this.#pipelines.hold(kernel);
       checks[checks.length - 1].catch(() => this.#pipelines.forget(kernel));
       offset += words[i].byteLength;
       return prepared;
     });
     if (news > 0) this.#onCompile?.(news, news);
     return Promise.all(checks).then(() => {});
+  }
+
+  /** Takes memory for intermediates, before each run. Throws where the device cannot bind so much. */
+  takeSlots(): void {
+    const slots = this.#slots.fit(this.#slotSizes, largest(this.plan));
+    if (slots === this.#slotBuffers) return;
+    if (this.#slotSizes.some((_, i) => slots[i] !== this.#slotBuffers[i])) this.#bindings.length = 0;
+    this.#slotBuffers = slots;
   }
 
   /** Encodes every step, into one pass unless each is to be timed; returns the number of bind groups that had to be made. */
@@ -187,31 +198,9 @@ export class PreparedPlan {
     return this.plan.results.map((place) => this.#at(place, leaves, targets));
   }
 
-  /** The plan's own buffer for a leaf that comes from the host, filled if this value is not in it already. */
-  upload(leaf: number, node: Node, words: () => ArrayBufferView, label: string): PooledBuffer {
-    let upload = this.#uploads[leaf];
-    if (upload?.node === node) return upload.buffer;
-    const data = words();
-    upload ??= { buffer: this.#pool.acquire(Math.max(4, data.byteLength), label) };
-    this.#uploads[leaf] = upload;
-    if (data.byteLength > 0)
-      this.#gpu.queue.writeBuffer(upload.buffer.buffer, 0, data as ArrayBufferView<ArrayBuffer>);
-    upload.node = node;
-    return upload.buffer;
-  }
-
-  /** The leaf has a buffer of its own by now. */
-  dropUpload(leaf: number): void {
-    const upload = this.#uploads[leaf];
-    if (upload) this.#pool.release(upload.buffer);
-    this.#uploads[leaf] = undefined;
-  }
-
   dispose(): void {
-    this.#uploads.forEach((_, leaf) => {
-      this.dropUpload(leaf);
-    });
     this.#uniforms?.destroy();
+    for (const { step } of this.#steps) this.#pipelines.release(step.kernel);
   }
 
   #at(
@@ -219,7 +208,7 @@ export class PreparedPlan {
     leaves: readonly PooledBuffer[],
     targets: readonly (PooledBuffer | undefined)[],
   ): PooledBuffer {
-    if (place.kind === 'slot') return this.#slots[place.slot];
+    if (place.kind === 'slot') return this.#slotBuffers[this.#slotRanks[place.slot]];
     if (place.kind === 'leaf') return leaves[place.leaf];
     const target = targets[place.target];
     if (!target) throw new Error('A result was to stay on the device, but no buffer was given for it.');

@@ -12,6 +12,7 @@ export interface KernelTime {
 /** Timestamps in a query set at a time; a plan with more launches leaves the rest untimed. */
 const maxQueries = 4096;
 
+/** @internal */
 export class Profiler {
   readonly #gpu: GPUDevice;
   readonly #totals = new Map<string, { launches: number; nanoseconds: number; flops: number }>();
@@ -50,16 +51,19 @@ export class Profiler {
     encoder.resolveQuerySet(queries, 0, labels.length * 2, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, mapped, 0, size);
     return async () => {
-      await mapped.mapAsync(GPUMapMode.READ);
-      const times = new BigUint64Array(mapped.getMappedRange());
-      labels.forEach(({ label, flops }, i) => {
-        const total = this.#totals.get(label) ?? { launches: 0, nanoseconds: 0, flops: 0 };
-        total.launches++;
-        total.nanoseconds += Number(times[2 * i + 1] - times[2 * i]);
-        total.flops += flops;
-        this.#totals.set(label, total);
-      });
-      for (const resource of [mapped, resolved, queries]) resource.destroy();
+      try {
+        await mapped.mapAsync(GPUMapMode.READ);
+        const times = new BigUint64Array(mapped.getMappedRange());
+        labels.forEach(({ label, flops }, i) => {
+          const total = this.#totals.get(label) ?? { launches: 0, nanoseconds: 0, flops: 0 };
+          total.launches++;
+          total.nanoseconds += Number(times[2 * i + 1] - times[2 * i]);
+          total.flops += flops;
+          this.#totals.set(label, total);
+        });
+      } finally {
+        for (const resource of [mapped, resolved, queries]) resource.destroy();
+      }
     };
   }
 

@@ -1,5 +1,8 @@
 /** From an adapter to a device with all that the adapter allows. */
-import { GpuDevice, type GpuDeviceOptions } from './device.ts';
+import { refuse } from '../../arguments.ts';
+import type { WebGpuAdapter } from '../../web-gpu.ts';
+import { GpuDevice } from './device.ts';
+import { checkDeviceOptions, type GpuDeviceOptions } from './options.ts';
 
 const wantedLimits = [
   'maxBufferSize',
@@ -14,7 +17,10 @@ const wantedLimits = [
 const wantedFeatures = ['timestamp-query', 'subgroups'] as const;
 
 /** A device on `adapter` with the adapter's own limits and features. An adapter serves once: request another for another device. */
-export async function createGpuDevice(adapter: GPUAdapter, options: GpuDeviceOptions): Promise<GpuDevice> {
+export async function createGpuDevice(adapter: WebGpuAdapter, options: GpuDeviceOptions): Promise<GpuDevice> {
+  if (typeof adapter?.requestDevice !== 'function')
+    refuse('createGpuDevice', 'adapter', adapter, 'a GPUAdapter');
+  checkDeviceOptions('createGpuDevice', options);
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
   const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
   const gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures });

@@ -6,10 +6,14 @@ interface Source {
   readonly bytes: number;
 }
 
+/** Unused memory beyond this goes back to the driver, what has waited longest first. */
+const keepUnused = 16 * 2 ** 20;
+
 export class Staging {
   readonly #device: GPUDevice;
-  readonly #free = new Map<number, GPUBuffer[]>();
+  readonly #free: GPUBuffer[] = [];
   #created = 0;
+  #unused = 0;
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -27,7 +31,7 @@ export class Staging {
     const total = sources.reduce((sum, { bytes }) => sum + bytes, 0);
     if (total === 0) return async () => sources.map(() => new ArrayBuffer(0));
     const size = roundedSize(total);
-    const buffer = this.#free.get(size)?.pop() ?? this.#create(size);
+    const buffer = this.#take(size);
     const offsets: number[] = [];
     let offset = 0;
     for (const source of sources) {
@@ -36,16 +40,37 @@ export class Staging {
       offset += source.bytes;
     }
     return async () => {
-      await buffer.mapAsync(GPUMapMode.READ, 0, total);
+      try {
+        await buffer.mapAsync(GPUMapMode.READ, 0, total);
+      } catch (error) {
+        buffer.destroy();
+        throw error;
+      }
       const mapped = buffer.getMappedRange(0, total);
       const copies = sources.map(({ bytes }, i) => mapped.slice(offsets[i], offsets[i] + bytes));
       buffer.unmap();
-      this.#free.set(size, [...(this.#free.get(size) ?? []), buffer]);
+      this.#giveBack(buffer);
       return copies;
     };
   }
 
-  #create(size: number): GPUBuffer {
+  /** The last is kept whatever its size: it may be read into at every step. */
+  #giveBack(buffer: GPUBuffer): void {
+    this.#free.push(buffer);
+    this.#unused += buffer.size;
+    while (this.#unused > keepUnused && this.#free.length > 1) {
+      const [oldest] = this.#free.splice(0, 1);
+      this.#unused -= oldest.size;
+      oldest.destroy();
+    }
+  }
+
+  #take(size: number): GPUBuffer {
+    const at = this.#free.findLastIndex((buffer) => buffer.size === size);
+    if (at >= 0) {
+      this.#unused -= size;
+      return this.#free.splice(at, 1)[0];
+    }
     this.#created++;
     return this.#device.createBuffer({
       label: 'staging',

@@ -34,6 +34,7 @@ export interface TuningBudget {
 
 const defaultBudget: TuningBudget = { perChoice: 50, total: 3000 };
 
+/** @internal */
 export class VariantChooser {
   readonly #features: Features;
   readonly #adapterClass: AdapterClass;
