@@ -29,6 +29,7 @@ it.each([
 it.each([
   ['resnet[2,3]x[1,2]', [3, 8, 8]],
   ['mlp[5]', [1, 4, 4]],
+  ['mlp[2]', [3, 150, 150]],
 ] as const)('%s takes images of %j', (name, shape) => {
   const model = buildModel(namedModel(name, 6, shape), createGenerator(0));
   expect(model.forward(zeros([2, ...shape])).shape).toEqual([2, 6]);
@@ -39,6 +40,8 @@ it.each([
   ['mlp[8,0]', /a width of 0; expected 1 to/],
   ['resnet[8,99999999]', /^The model, a resnet, has a width of 99999999; expected 1 to 65536\.$/],
   ['resnet[8]x[100000]', /^The model, a resnet, has 100000 layers or blocks; expected 1000 at most\.$/],
+  ['mlp[60000,60000]', /^The model, a mlp, has a layer of 3600000000 weights; expected 268435456 at most\.$/],
+  ['resnet[20000]', /^The model, a resnet, has a layer of 3600000000 weights; expected/],
   [`mlp[${new Array(1001).fill(2)}]`, /^The model, a mlp, has 1001 layers or blocks/],
 ])('%s is refused', (name, sentence) => {
   expect(() => buildModel(namedModel(name, 10, [1, 8, 8]), createGenerator(0))).toThrow(sentence);

@@ -45,31 +45,42 @@ function fieldsOf<Spec extends ModelSpec>({ family, ...fields }: Spec): Omit<Spe
   return fields;
 }
 
-/** The most that a model may have: beyond it lies no machine, but a slip of the hand. */
+/** The most that a model may have: beyond it lies a slip of the hand, and a machine without memory. */
 const mostWidth = 65_536;
 const mostLayers = 1_000;
+const mostWeights = 2 ** 28;
 
 function checkExtent(spec: ModelSpec): void {
-  const { widths, layers } = extentOf(spec);
+  const { widths, chain = widths, layers, area = 1 } = extentOf(spec);
+  const fail = (what: string): never => {
+    throw new Error(`The model, a ${spec.family}, has ${what}.`);
+  };
   const wrong = widths.find((width) => !(width >= 1 && width <= mostWidth));
-  if (wrong !== undefined) {
-    throw new Error(`The model, a ${spec.family}, has a width of ${wrong}; expected 1 to ${mostWidth}.`);
-  }
-  if (layers > mostLayers) {
-    throw new Error(
-      `The model, a ${spec.family}, has ${layers} layers or blocks; expected ${mostLayers} at most.`,
-    );
-  }
+  if (wrong !== undefined) fail(`a width of ${wrong}; expected 1 to ${mostWidth}`);
+  if (layers > mostLayers) fail(`${layers} layers or blocks; expected ${mostLayers} at most`);
+  const weights = Math.max(...chain.map((width, at) => area * width * (chain[at + 1] ?? spec.classes)));
+  if (weights > mostWeights) fail(`a layer of ${weights} weights; expected ${mostWeights} at most`);
 }
 
-function extentOf(spec: ModelSpec): { readonly widths: readonly number[]; readonly layers: number } {
+interface Extent {
+  readonly widths: readonly number[];
+  /** What goes into one layer after the other; the widths unless told. */
+  readonly chain?: readonly number[];
+  readonly layers: number;
+  /** Elements of a filter for each channel; 1 unless told. */
+  readonly area?: number;
+}
+
+function extentOf(spec: ModelSpec): Extent {
   if (spec.family === 'resnet') {
-    return { widths: spec.widths, layers: spec.blocks.reduce((sum, count) => sum + count, 0) };
+    const { widths, blocks } = spec;
+    const chain = widths.flatMap((width) => [width, width]);
+    return { widths, chain, layers: blocks.reduce((sum, count) => sum + count, 0), area: 9 };
   }
-  const widths =
-    spec.family === 'mlp'
-      ? spec.hidden
-      : [...spec.plan.filter((part) => typeof part === 'number'), ...spec.hidden];
+  if (spec.family === 'mlp') {
+    return { widths: spec.hidden, chain: [spec.inputs, ...spec.hidden], layers: spec.hidden.length };
+  }
+  const widths = [...spec.plan.filter((part) => typeof part === 'number'), ...spec.hidden];
   return { widths, layers: widths.length };
 }
 
