@@ -7,7 +7,7 @@ import type { Node } from './tape.ts';
 /** Of a list that is longer than twice this, the first and last so many are shown, as NumPy does. */
 const edge = 3;
 
-/** `Tensor f32[2,2] [[1, 2], [3, 4]]`, or in place of values why there are none here. */
+/** @internal `Tensor f32[2,2] [[1, 2], [3, 4]]`, or in place of values why there are none here. */
 export function shownTensor(node: Node): string {
   return `Tensor ${node.dtype}${formatShape(node.shape)} ${shownValue(node)}`;
 }
@@ -19,6 +19,7 @@ export interface TensorJson {
   readonly values?: readonly (number | boolean | string)[];
 }
 
+/** @internal */
 export function tensorJson(node: Node): TensorJson {
   const { shape, dtype } = node;
   const { value } = resolve(node);
