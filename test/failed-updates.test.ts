@@ -1,6 +1,5 @@
 /** Updates that fail: what else was asked for is computed, they are named and dropped, and nothing else is lost. */
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { record } from '../src/engine/tensor.ts';
 import {
   add,
   assign,
@@ -23,6 +22,7 @@ import {
   waitingAssignments,
 } from '../src/index.ts';
 import { devices, gpu, reference } from './devices.ts';
+import { refusedOperation } from './refused-operation.ts';
 
 afterAll(() => setDevice(reference));
 
@@ -201,20 +201,7 @@ describe.skipIf(!gpu)('on the GPU', () => {
     return () => warnings.mockRestore();
   });
 
-  /** An operation whose WGSL is nonsense: the device refuses it after it was handed over. */
-  const broken = (x: Tensor): Tensor =>
-    record(
-      {
-        name: 'brokenUpdate',
-        key: 'brokenUpdate',
-        gradients: ['none'],
-        reference: ([values]) => values,
-        lowering: { kind: 'inline', cost: 1, emit: () => 'thereIsNoSuchFunction()' },
-      },
-      [x],
-      x.shape,
-      x.dtype,
-    );
+  const broken = (x: Tensor): Tensor => refusedOperation(x, 'brokenUpdate');
   const refused =
     /^The update of a state of shape \[2\] failed and was dropped: The GPU refused the kernel .*brokenUpdate/;
 

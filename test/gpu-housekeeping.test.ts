@@ -3,8 +3,8 @@ import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type GpuDevice, mul, ones, run, setDevice, square, sum, tensor } from '../src/engine/index.ts';
 import { ErrorGuard } from '../src/engine/run/gpu/errors.ts';
 import { PipelineCache } from '../src/engine/run/gpu/pipelines.ts';
-import { record } from '../src/engine/tensor.ts';
 import { gpu, reference } from './devices.ts';
+import { refusedOperation } from './refused-operation.ts';
 
 afterAll(() => setDevice(reference));
 
@@ -89,24 +89,11 @@ describe.skipIf(!gpu)('on the GPU', () => {
   });
 
   it('what a refused kernel was to write is not kept, and no slot that failed is used again', async () => {
-    const refused = (x: ReturnType<typeof tensor>) =>
-      record(
-        {
-          name: 'refusedOperation',
-          key: 'refusedOperation',
-          gradients: ['none'],
-          reference: ([values]) => values,
-          lowering: { kind: 'inline', cost: 1, emit: () => 'thereIsNoSuchFunction()' },
-        },
-        [x],
-        x.shape,
-        x.dtype,
-      );
     const x = tensor(new Float32Array(1000).fill(1));
     await sum(square(x)).data();
     const before = device.memory().bytesInUse;
     for (let i = 0; i < 20; i++)
-      await expect(run(refused(mul(x, i + 1)))).rejects.toThrow(/refusedOperation/);
+      await expect(run(refusedOperation(mul(x, i + 1)))).rejects.toThrow(/refusedOperation/);
     expect(await sum(square(x)).item()).toBe(1000);
     expect(device.memory().bytesInUse).toBeLessThanOrEqual(before);
   });

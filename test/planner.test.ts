@@ -31,8 +31,8 @@ import {
   toDot,
 } from '../src/engine/index.ts';
 import { requestNodeAdapter } from '../src/engine/node.ts';
-import { record } from '../src/engine/tensor.ts';
 import { expectClose, gpu, reference, valuesOn } from './devices.ts';
+import { refusedOperation } from './refused-operation.ts';
 
 afterAll(() => setDevice(reference));
 
@@ -245,20 +245,7 @@ describe.skipIf(!gpu)('what goes wrong on a device', () => {
   const device = gpu as GpuDevice;
   beforeEach(() => setDevice(device));
 
-  /** An operation whose WGSL is nonsense. */
-  const broken = (x: Tensor): Tensor =>
-    record(
-      {
-        name: 'brokenOperation',
-        key: 'brokenOperation',
-        gradients: ['none'],
-        reference: ([values]) => values,
-        lowering: { kind: 'inline', cost: 1, emit: () => 'thereIsNoSuchFunction()' },
-      },
-      [x],
-      x.shape,
-      x.dtype,
-    );
+  const broken = (x: Tensor): Tensor => refusedOperation(x, 'brokenOperation');
 
   it('a kernel that the device refuses rejects with its name, and the device goes on', async () => {
     const refused = /The GPU refused the kernel .*brokenOperation.* -> \[2,3\]: [\s\S]*thereIsNoSuchFunction/;

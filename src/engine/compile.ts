@@ -63,16 +63,14 @@ export function compile<Args extends readonly Tensor[]>(
         recordings.set(key, recording);
         recording.ready.catch(() => recordings.delete(key));
       }
-      const settling = device.settle({
-        ...recording.graph,
-        leaves: recording.leaves.map((leaf) => leaf(given)),
-      });
+      const graph = { ...recording.graph, leaves: recording.leaves.map((leaf) => leaf(given)) };
+      const settling = device.settle(graph);
       if (settling) {
         await settling;
         continue;
       }
       try {
-        return await replay(device, recording, given);
+        return await replay(device, recording, graph);
       } catch (error) {
         if (!(error instanceof Unfounded)) throw error;
         await recording.ready;
@@ -81,19 +79,14 @@ export function compile<Args extends readonly Tensor[]>(
   };
 }
 
-/** Runs a recording on new arguments. If that fails, every state stands for its value from before. */
-async function replay(
-  device: Device,
-  recording: Recording,
-  given: readonly Node[],
-): Promise<Tensor | Tensor[]> {
-  const { graph, leaves, outputs, states } = recording;
+/** Runs a recording; `graph` is its own, with the values that go in now. If that fails, every state stands for its value from before. */
+async function replay(device: Device, recording: Recording, graph: Graph): Promise<Tensor | Tensor[]> {
+  const { outputs, states } = recording;
   const nodes = outputs.map(({ shape, dtype }) => resultNode(shape, dtype));
-  const inputs = leaves.map((leaf) => leaf(given));
   const updates = states.map(nextUpdate);
   let run: ReturnType<typeof runGraph>;
   try {
-    run = runGraph(device, { ...graph, leaves: inputs }, nodes, 'read', updates);
+    run = runGraph(device, graph, nodes, 'read', updates);
   } catch (error) {
     undoUpdates(updates);
     throw error;

@@ -48,7 +48,8 @@ export interface Device {
   /**
    * @internal
    * To be called before `run`: what has to be waited for first, if anything, as the device may have kernels to choose
-   * between by measuring them, or work that takes so long that others should get a turn meanwhile. After waiting, call it again: the graph may be another by then.
+   * between by measuring them, or work that takes so long that others should get a turn meanwhile. After waiting, call
+   * it again: the graph may be another by then.
    */
   settle(graph: Graph): Promise<void> | undefined;
   /** Which kernels were chosen, by what they were chosen for. Empty where there was no choice. */

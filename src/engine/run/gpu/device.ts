@@ -3,7 +3,6 @@ import type { AdapterClass, Choices } from '../../../kernels/family.ts';
 import { refuse } from '../../arguments.ts';
 import type { Counters, Device, MemoryUse, RunResult, Target } from '../../device.ts';
 import { fromDeviceBytes } from '../../dtype.ts';
-
 import { explainPlan } from '../../plan/explain.ts';
 import type { Graph } from '../../plan/graph.ts';
 import { ownKernels } from '../../plan/own-kernels.ts';
